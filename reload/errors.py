@@ -1,0 +1,136 @@
+"""What can go wrong below HTTP.
+
+::
+
+    ReloadError                 anything this package raises on purpose
+    ├── RepositoryError         git said no
+    │   ├── FetchFailed         the remote cannot be reached, refuses, or takes too long
+    │   ├── BranchMissing       the remote answers, but the branch is not there
+    │   ├── BranchUnborn        the local repository has no commit on the branch yet
+    │   ├── ObjectMissing       an object that a commit needs cannot be read
+    │   └── RefMoved            the branch moved under us (compare-and-swap lost)
+    ├── HistoryRefused          the remote's history is no continuation of what is served
+    │   ├── Diverged            both sides have commits of their own
+    │   └── Rewound             the remote moved back to an ancestor
+    ├── DataRejected            the commit holds files that cannot be served
+    ├── DeletionsHeld           the commit removes most of a sheet
+    ├── BuildFailed             the build itself broke: a bug, a full disk, a killed child
+    └── StoreError              the state file is damaged, foreign or from another version
+
+Every error names an `outcome`, the stable word that a reload ends with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+PROBLEMS_MAX = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong with one file: `path` in the repository; `line` and `column` from 1, 0 where unknown."""
+
+    path: str
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        where = f":{self.line}:{self.column}" if self.line else ""
+        return f"{self.path}{where}: {self.message}"
+
+
+class ReloadError(Exception):
+    """Anything this package raises on purpose."""
+
+    outcome: ClassVar[str] = "build-failed"
+
+
+class RepositoryError(ReloadError):
+    """git said no; the message carries git's own words."""
+
+
+class FetchFailed(RepositoryError):
+    """The remote cannot be reached, refuses, or takes longer than allowed; `reason` is a stable word."""
+
+    outcome = "fetch-failed"
+
+    def __init__(self, message: str, reason: str = "unreachable") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class BranchMissing(RepositoryError):
+    """The remote answers, but the branch is not there."""
+
+    outcome = "branch-missing"
+
+
+class BranchUnborn(RepositoryError):
+    """The local repository has no commit on the branch yet."""
+
+    outcome = "branch-missing"
+
+
+class ObjectMissing(RepositoryError):
+    """An object that a commit needs cannot be read; the repository is damaged."""
+
+
+class RefMoved(RepositoryError):
+    """The branch moved between planning and committing; plan again."""
+
+
+class HistoryRefused(ReloadError):
+    """The remote's history is no continuation of what is served; `remote_commit` is where it stands."""
+
+    def __init__(self, message: str, remote_commit: str) -> None:
+        super().__init__(message)
+        self.remote_commit = remote_commit
+
+
+class Diverged(HistoryRefused):
+    """Remote and local branch each have commits of their own."""
+
+    outcome = "diverged"
+
+
+class Rewound(HistoryRefused):
+    """The remote branch moved back to an ancestor of what is served."""
+
+    outcome = "rewound"
+
+
+class DataRejected(ReloadError):
+    """The commit holds files that cannot be served; all of them are in `problems`, at most PROBLEMS_MAX."""
+
+    outcome = "data-rejected"
+
+    def __init__(self, commit: str, problems: Sequence[Problem], total: int | None = None) -> None:
+        self.commit = commit
+        self.problems = tuple(problems[:PROBLEMS_MAX])
+        self.total = total if total is not None else len(problems)
+        files = "1 problem" if self.total == 1 else f"{self.total} problems"
+        super().__init__(f"commit {commit[:12]} cannot be served: {files}, first {self.problems[0]}")
+
+
+class DeletionsHeld(ReloadError):
+    """The commit removes most of a sheet; `removed` maps each such sheet to (removed, before)."""
+
+    outcome = "deletions-held"
+
+    def __init__(self, commit: str, removed: Mapping[str, tuple[int, int]]) -> None:
+        self.commit = commit
+        self.removed = dict(removed)
+        counts = ", ".join(f"{gone} of {before} in {name}" for name, (gone, before) in removed.items())
+        super().__init__(f"commit {commit[:12]} removes {counts} records and waits for consent")
+
+
+class BuildFailed(ReloadError):
+    """The build itself broke: a bug, a full disk, a killed child."""
+
+
+class StoreError(ReloadError):
+    """The state file is damaged, foreign or from another version; it is a cache and may be rebuilt."""

@@ -1,0 +1,239 @@
+"""Running git: fixed arguments, a closed environment, one process group each, and never longer than allowed.
+
+GitPython starts the processes. Its own `kill_after_timeout` leaves helpers such as git-remote-https
+behind, so every process gets a session of its own and is ended as a whole group.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, cast
+
+import git as gitpython
+
+from reload.errors import RepositoryError
+
+TERMINATION_GRACE_S = 1.0
+STDERR_BYTES_MAX = 16_384
+
+# What the repository's own configuration says about running programs, or going elsewhere, is void.
+_CONFIGURATION = (
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.askPass=",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "advice.detachedHead=false",
+    "protocol.allow=never",
+    "protocol.file.allow=always",
+    "protocol.git.allow=always",
+    "protocol.http.allow=always",
+    "protocol.https.allow=always",
+    "protocol.ssh.allow=always",
+    "http.followRedirects=initial",
+)
+_ENVIRONMENT = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_PROTOCOL_FROM_USER": "0",
+    "LC_ALL": "C",
+}
+_SSH = "ssh -oBatchMode=yes -oConnectTimeout=15"
+
+
+class GitFailed(RepositoryError):
+    """A git command ended with an error; `stderr` holds its words, `status` its exit status."""
+
+    def __init__(self, command: str, status: int, stderr: str) -> None:
+        super().__init__(f"git {command} failed with status {status}: {stderr or 'no message'}")
+        self.status = status
+        self.stderr = stderr
+
+
+class GitTimedOut(RepositoryError):
+    """A git command took longer than allowed and was ended with everything it had started."""
+
+    def __init__(self, command: str, deadline_s: float) -> None:
+        super().__init__(f"git {command} took longer than {deadline_s:g} s and was ended")
+
+
+class Process:
+    """One running git with pipes; `end` leaves nothing of its process group behind."""
+
+    def __init__(self, guard: object, popen: subprocess.Popen[bytes]) -> None:
+        self._guard = guard  # GitPython ends the process when this is collected
+        self.popen = popen
+
+    @property
+    def stdin(self) -> IO[bytes]:
+        """Where the process reads from."""
+        return cast("IO[bytes]", self.popen.stdin)
+
+    @property
+    def stdout(self) -> IO[bytes]:
+        """What the process writes."""
+        return cast("IO[bytes]", self.popen.stdout)
+
+    def end(self) -> None:
+        """End the whole group: politely, so that git removes its lock files, then for certain."""
+        if self.popen.poll() is None:
+            self._signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.popen.wait(TERMINATION_GRACE_S)
+        self._signal(signal.SIGKILL)
+        self.popen.wait()
+        for pipe in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.popen.pid, number)
+
+
+class Git:
+    """Runs git on one bare repository; `close` ends whatever still runs."""
+
+    def __init__(self, git_dir: Path) -> None:
+        self.git_dir = git_dir
+        self._runner = gitpython.Git()
+        self._running: set[Process] = set()
+        self._guard = threading.Lock()
+        self._closed = False
+
+    def start(self, *arguments: str) -> Process:
+        """Start `git ARGUMENTS` with pipes; the caller ends it with `finish`."""
+        command = ["git", f"--git-dir={self.git_dir}"]
+        for setting in _CONFIGURATION:
+            command += ["-c", setting]
+        environment = _ENVIRONMENT | {"GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", _SSH)}
+        with self._guard:
+            if self._closed:
+                raise RepositoryError("git is not started any more: the server is stopping")
+            guard = self._runner.execute(
+                [*command, *arguments],
+                istream=subprocess.PIPE,
+                as_process=True,
+                env=environment,
+                start_new_session=True,
+            )
+            popen = cast("subprocess.Popen[bytes]", guard.proc)
+            process = Process(guard, popen)
+            self._running.add(process)
+        return process
+
+    def finish(self, process: Process) -> None:
+        """End a started process and forget it; harmless when it has ended by itself."""
+        process.end()
+        with self._guard:
+            self._running.discard(process)
+
+    def run(self, *arguments: str, given: bytes = b"", deadline_s: float | None = None) -> bytes:
+        """What `git ARGUMENTS` prints; raises GitFailed or, after `deadline_s` seconds, GitTimedOut."""
+        process = self.start(*arguments)
+        try:
+            output, errors = process.popen.communicate(given, timeout=deadline_s)
+        except subprocess.TimeoutExpired:
+            raise GitTimedOut(arguments[0], deadline_s or 0) from None
+        finally:
+            self.finish(process)
+        if process.popen.returncode:
+            words = errors[-STDERR_BYTES_MAX:].decode("utf-8", "replace").strip()
+            raise GitFailed(arguments[0], process.popen.returncode, words)
+        return output
+
+    @contextlib.contextmanager
+    def stream(self, *arguments: str, given: Iterable[bytes] = ()) -> Iterator[IO[bytes]]:
+        """The output of `git ARGUMENTS` as it comes, while `given` is written to it from a thread.
+
+        Raises GitFailed on leaving when git itself failed and the reader did not.
+        """
+        process = self.start(*arguments)
+        feeder = threading.Thread(target=_feed, args=(process.stdin, given), daemon=True)
+        watcher = _Collector(cast("IO[bytes]", process.popen.stderr))
+        feeder.start()
+        watcher.start()
+        try:
+            yield process.stdout
+            process.popen.wait()
+        finally:
+            self.finish(process)
+            feeder.join()
+            watcher.join()
+        if process.popen.returncode:
+            raise GitFailed(arguments[0], process.popen.returncode, watcher.text())
+
+    def close(self) -> None:
+        """End every process that still runs and start none any more."""
+        with self._guard:
+            self._closed = True
+            running = list(self._running)
+        for process in running:
+            process.end()
+
+
+class _Collector(threading.Thread):
+    """Reads a pipe to its end, so that git never blocks on its messages, and keeps the beginning."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        super().__init__(daemon=True)
+        self._pipe = pipe
+        self._kept = b""
+
+    def run(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            for line in self._pipe:
+                if len(self._kept) < STDERR_BYTES_MAX:
+                    self._kept += line
+
+    def text(self) -> str:
+        """What was read, as text."""
+        return self._kept.decode("utf-8", "replace").strip()
+
+
+def _feed(pipe: IO[bytes], given: Iterable[bytes]) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        for piece in given:
+            pipe.write(piece)
+        pipe.close()
+
+
+class Session:
+    """A git process that answers one request after another, started when first needed.
+
+    For use by one thread at a time; restarted by itself after it died.
+    """
+
+    def __init__(self, git: Git, arguments: Sequence[str]) -> None:
+        self._git = git
+        self._arguments = arguments
+        self._process: Process | None = None
+
+    def ask(self, request: bytes) -> IO[bytes]:
+        """Send one request (with its newline) and return where the answer is read from."""
+        if self._process is not None and self._process.popen.poll() is not None:
+            self.close()
+        if self._process is None:
+            self._process = self._git.start(*self._arguments)
+        try:
+            self._process.stdin.write(request)
+            self._process.stdin.flush()
+        except OSError as error:
+            self.close()
+            raise RepositoryError(f"git {self._arguments[0]} ended unexpectedly: {error}") from error
+        return self._process.stdout
+
+    def close(self) -> None:
+        """End the process; the next request starts another."""
+        if self._process is not None:
+            self._git.finish(self._process)
+            self._process = None

@@ -1,0 +1,259 @@
+"""A reader of the state file that is pinned to one version: an open read transaction and the questions it answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from reload.errors import StoreError
+from reload.query import (
+    FACET_VALUES_MAX,
+    Order,
+    Query,
+    Sort,
+    SortValue,
+    Sql,
+    conditions,
+    require_field,
+)
+from reload.records import HIT_END, HIT_START
+from reload.store import Attachment, quoted
+
+QUERY_DEADLINE_S = 5.0
+SNIPPET_WORDS = 24
+_STEPS_BETWEEN_CHECKS = 1_000
+
+
+class QueryTooSlow(Exception):
+    """A question took longer than QUERY_DEADLINE_S seconds and was given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One record as stored; `keys` are its sort values and path, from which the next page goes on."""
+
+    path: str
+    blob: str
+    json: str
+    keys: tuple[SortValue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One record found by a search over several sheets; `snippet` marks hits with HIT_START and HIT_END."""
+
+    sheet: str
+    row: Row
+    rank: float
+    snippet: str
+
+
+@dataclass(frozen=True, slots=True)
+class FacetValue:
+    """A value of a field and how many records have it."""
+
+    value: SortValue
+    kind: str
+    count: int
+
+
+class Reader:
+    """One pinned connection; for use by one thread at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        self._db.pragma("query_only", True)
+        self._db.pragma("trusted_schema", False)
+        self._db.execute("BEGIN")
+        select = "SELECT name, data, records FROM livesheets_sheets"
+        rows = [(str(name), str(data), int(count)) for name, data, count in self._db.execute(select)]
+        self.counts = {name: count for name, _, count in rows}
+        self._tables = {name: quoted(data) for name, data, _ in rows}
+        self._search_tables = {name: quoted(f"{data}_fts") for name, data, _ in rows}
+        self._gets = {
+            name: f"SELECT blob, record FROM {table} WHERE path = ?" for name, table in self._tables.items()
+        }
+
+    def close(self) -> None:
+        """Let go of the version."""
+        self._db.close()
+
+    def state(self, key: str) -> str:
+        """One value of the table `livesheets_state`."""
+        for (value,) in self._db.execute("SELECT value FROM livesheets_state WHERE key = ?", (key,)):
+            return str(value)
+        raise StoreError(f"the state file notes no {key}")
+
+    def get(self, sheet: str, path: str) -> Row | None:
+        """One record by its path."""
+        for blob, record in self._db.execute(self._gets[sheet], (path,)):
+            return Row(path, blob, record)
+        return None
+
+    def attachments(self, sheet: str, record: str) -> list[Attachment]:
+        """The files attached to a record, by name."""
+        select = (
+            "SELECT file, record, name, blob, size FROM livesheets_attachments"
+            " WHERE sheet = ? AND record = ? ORDER BY name"
+        )
+        return [Attachment(*row) for row in self._db.execute(select, (sheet, record))]
+
+    def attachment(self, sheet: str, file: str) -> Attachment | None:
+        """One attached file by its path below the sheet's root, if its record exists."""
+        select = (
+            "SELECT file, record, name, blob, size FROM livesheets_attachments WHERE sheet = ? AND file = ?"
+        )
+        for row in self._db.execute(select, (sheet, file)):
+            found = Attachment(*row)
+            return found if found.record is not None and self.get(sheet, found.record) else None
+        return None
+
+    def kinds(self, sheet: str, fields: Iterable[str]) -> dict[str, frozenset[str]]:
+        """The kinds of values that records hold in these fields; a field that none has is absent."""
+        select = "SELECT kind FROM livesheets_fields WHERE sheet = ? AND field = ?"
+        found = {
+            field: frozenset(str(kind) for (kind,) in self._db.execute(select, (sheet, field)))
+            for field in set(fields)
+        }
+        return {field: kinds for field, kinds in found.items() if kinds}
+
+    def page(self, sheet: str, query: Query) -> tuple[list[Row], bool]:
+        """The rows of one page, and whether more follow."""
+        if query.nothing:
+            return [], False
+        kinds = self.kinds(sheet, _fields_of(query))
+        if query.ranked:
+            rows = self._ranked_page(sheet, query, conditions(query.filters, kinds))
+        else:
+            rows = self._sorted_page(
+                sheet, query, conditions(query.filters, kinds), Order.of(query.sorts, kinds)
+            )
+        return rows[: query.limit], len(rows) > query.limit
+
+    def total(self, sheet: str, query: Query) -> int:
+        """How many records the query finds on all pages together."""
+        if query.nothing:
+            return 0
+        if not query.filters and query.match is None:
+            return self.counts[sheet]
+        found = self._selection(sheet, query)
+        return int(self._one(f"SELECT count(*) {found.text}", found.values))
+
+    def facet(self, sheet: str, query: Query, field: str) -> list[FacetValue]:
+        """The most frequent values of a field among all records that the query finds."""
+        require_field("facet", field, self.kinds(sheet, [field]))
+        if query.nothing:
+            return []
+        found = self._selection(sheet, query, extra=f", json_each(t.record, '{_path_of(field)}') AS e")
+        select = (
+            f"SELECT e.value, e.type, count(DISTINCT t.id) AS n {found.text}"
+            " AND e.type IN ('text', 'integer', 'real', 'true', 'false')"
+            f" GROUP BY e.type, e.value ORDER BY n DESC, e.value, e.type LIMIT {FACET_VALUES_MAX}"
+        )
+        return [FacetValue(*row) for row in self._all(select, found.values)]
+
+    def search(
+        self, sheets: Sequence[str], match: str, limit: int, after: tuple[SortValue, ...] | None
+    ) -> tuple[list[Hit], bool]:
+        """The best matches of several sheets, and whether more follow; `after` is (rank, sheet, path)."""
+        parts: list[str] = []
+        values: list[SortValue] = []
+        for sheet in sheets:
+            fts, table = self._search_tables[sheet], self._tables[sheet]
+            parts.append(
+                f"SELECT f.rank AS rank, ? AS sheet, t.path AS path, t.id AS id FROM {fts} AS f"
+                f" JOIN {table} AS t ON t.id = f.rowid WHERE {fts} MATCH ?"
+            )
+            values += [sheet, match]
+        condition = "1" if after is None else "(rank, sheet, path) > (?, ?, ?)"
+        select = (
+            f"SELECT rank, sheet, id FROM ({' UNION ALL '.join(parts)}) WHERE {condition}"
+            " ORDER BY rank, sheet, path LIMIT ?"
+        )
+        found = self._all(select, [*values, *(after or ()), limit + 1])
+        return [self._hit(match, *row) for row in found[:limit]], len(found) > limit
+
+    def search_total(self, sheets: Sequence[str], match: str) -> int:
+        """How many records of these sheets match."""
+        return sum(
+            int(self._one(f"SELECT count(*) FROM {fts} WHERE {fts} MATCH ?", [match]))
+            for fts in (self._search_tables[sheet] for sheet in sheets)
+        )
+
+    def _hit(self, match: str, rank: float, sheet: str, row_id: int) -> Hit:
+        fts, table = self._search_tables[sheet], self._tables[sheet]
+        snippet = f"snippet({fts}, 0, '{HIT_START}', '{HIT_END}', '…', {SNIPPET_WORDS})"
+        select = (
+            f"SELECT t.path, t.blob, t.record, {snippet} FROM {fts} JOIN {table} AS t ON t.id = {fts}.rowid"
+            f" WHERE {fts} MATCH ? AND {fts}.rowid = ?"
+        )
+        path, blob, record, text = self._all(select, [match, row_id])[0]
+        return Hit(sheet, Row(path, blob, record, (rank, sheet, path)), rank, text)
+
+    def _ranked_page(self, sheet: str, query: Query, condition: Sql) -> list[Row]:
+        fts, table = self._search_tables[sheet], self._tables[sheet]
+        after = "1" if query.after is None else "(rank, path) > (?, ?)"
+        select = (
+            f"SELECT t.path, t.blob, t.record, p.rank FROM (SELECT rank, path, id FROM"
+            f" (SELECT f.rank AS rank, t.path AS path, t.id AS id FROM {fts} AS f JOIN {table} AS t"
+            f" ON t.id = f.rowid WHERE {fts} MATCH ? AND {condition.text})"
+            f" WHERE {after} ORDER BY rank, path LIMIT ?) AS p"
+            f" JOIN {table} AS t ON t.id = p.id ORDER BY p.rank, t.path"
+        )
+        values = [query.match, *condition.values, *(query.after or ()), query.limit + 1]
+        return [Row(path, blob, json, (rank, path)) for path, blob, json, rank in self._all(select, values)]
+
+    def _sorted_page(self, sheet: str, query: Query, condition: Sql, order: Order) -> list[Row]:
+        found = self._selection(sheet, query, condition)
+        after = Sql("1") if query.after is None else order.after(query.after)
+        keys = ", ".join(key for key, _ in order.keys)
+        select = (
+            f"SELECT path, blob, record, {keys} {found.text} AND ({after.text}) ORDER BY {order.text} LIMIT ?"
+        )
+        values = [*found.values, *after.values, query.limit + 1]
+        return [Row(path, blob, json, tuple(keys)) for path, blob, json, *keys in self._all(select, values)]
+
+    def _selection(self, sheet: str, query: Query, condition: Sql | None = None, extra: str = "") -> Sql:
+        """FROM and WHERE for everything that the query finds."""
+        if condition is None:
+            condition = conditions(query.filters, self.kinds(sheet, _fields_of(query)))
+        text = f"FROM {self._tables[sheet]} AS t{extra} WHERE {condition.text}"
+        if query.match is None:
+            return Sql(text, condition.values)
+        fts = self._search_tables[sheet]
+        text += f" AND t.id IN (SELECT rowid FROM {fts} WHERE {fts} MATCH ?)"
+        return Sql(text, [*condition.values, query.match])
+
+    def _one(self, select: str, values: Sequence[SortValue]) -> Any:
+        return self._all(select, values)[0][0]
+
+    def _all(self, select: str, values: Sequence[SortValue]) -> list[tuple[Any, ...]]:
+        """Every row of an answer; raises QueryTooSlow when it takes too long."""
+        deadline = time.monotonic() + QUERY_DEADLINE_S
+        self._db.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS_BETWEEN_CHECKS)
+        try:
+            return list(self._db.execute(select, values))
+        except apsw.InterruptError as error:
+            raise QueryTooSlow(f"the query took longer than {QUERY_DEADLINE_S:g} s") from error
+        finally:
+            self._db.set_progress_handler(None)
+
+
+def _fields_of(query: Query) -> Iterator[str]:
+    yield from (each.field for each in query.filters)
+    yield from (each.field for each in query.sorts)
+    yield from query.facets
+
+
+def _path_of(field: str) -> str:
+    return ("$" + "".join(f'."{key}"' for key in field.split("."))).replace("'", "''")
+
+
+def sortable(sorts: Sequence[Sort], indexed: Sequence[str]) -> bool:
+    """Whether an index serves this order, so that a page of it is cheap."""
+    return not sorts or (len(sorts) == 1 and sorts[0].field in indexed)

@@ -1,0 +1,344 @@
+"""The data repository: the only module that knows what to ask of git.
+
+The server owns a bare repository. It fetches into `refs/remotes/origin/*` only; the branch itself moves
+by compare-and-swap, prepared off the loop and committed together with the swap.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Literal
+
+from reload.errors import (
+    BranchMissing,
+    BranchUnborn,
+    FetchFailed,
+    ObjectMissing,
+    RefMoved,
+    RepositoryError,
+)
+from reload.git import Git, GitFailed, GitTimedOut, Session
+
+NULL_OID = "0" * 40
+BLOB_MODES = frozenset({"100644", "100755", "100664"})
+ACCEPTED_REF = "refs/livesheets/accepted"
+REWOUND_REFS = "refs/livesheets/rewound"
+_STREAM_BYTES = 1 << 20
+_FEW_BLOBS = 64
+_ABBREVIATED = re.compile(r"[0-9a-f]{4,40}")
+
+Relation = Literal["same", "ahead", "behind", "diverged"]
+
+# What git prints -> the stable reason of a failed fetch, first match wins.
+_REASONS = (
+    ("no space left on device", "disk-full"),
+    ("authentication failed", "auth-failed"),
+    ("could not read username", "auth-failed"),
+    ("permission denied", "auth-failed"),
+    ("host key verification failed", "host-key-changed"),
+    ("returned error: 401", "auth-failed"),
+    ("returned error: 403", "auth-failed"),
+    ("returned error: 429", "rate-limited"),
+    ("not found", "not-found"),
+    ("does not appear to be a git repository", "not-found"),
+    ("does not exist", "not-found"),
+    (".lock': file exists", "lock-stuck"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file of a tree: mode in octal text, object id, path from the top of the tree."""
+
+    mode: str
+    oid: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A file that differs between two trees; `new` or `old` is None where the file is absent."""
+
+    path: str
+    old: Entry | None
+    new: Entry | None
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A file's content; `data` is None where `size` bytes are more than was asked for."""
+
+    oid: str
+    size: int
+    data: bytes | None
+
+
+class Repository:
+    """A bare repository and the branch that is served; reads and moves refs, never a working tree.
+
+    For use by one thread at a time, save `attachment`, which starts a process of its own.
+    """
+
+    def __init__(self, git_dir: Path, branch: str, *, remote: bool, timeout_s: float) -> None:
+        self.git_dir = git_dir
+        self.branch = branch
+        self.has_remote = remote
+        self._timeout_s = timeout_s
+        self._git = Git(git_dir)
+        self._objects = Session(self._git, ("cat-file", "--batch"))
+        self._refs = Session(self._git, ("update-ref", "--stdin"))
+
+    def twin(self) -> Repository:
+        """The same repository with git processes of its own, for another thread."""
+        return Repository(self.git_dir, self.branch, remote=self.has_remote, timeout_s=self._timeout_s)
+
+    @property
+    def local_ref(self) -> str:
+        """The branch that is served."""
+        return f"refs/heads/{self.branch}"
+
+    @property
+    def remote_ref(self) -> str:
+        """Where the remote's branch was last seen."""
+        return f"refs/remotes/origin/{self.branch}"
+
+    def fetch(self) -> None:
+        """Bring the remote's branch into `remote_ref`, within the time-out.
+
+        Raises FetchFailed with a reason, or BranchMissing where the remote lacks the branch.
+        """
+        refspec = f"+{self.local_ref}:{self.remote_ref}"
+        options = ("--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head")
+        try:
+            self._git.run(
+                "fetch",
+                *options,
+                "--no-auto-maintenance",
+                "origin",
+                refspec,
+                deadline_s=self._timeout_s,
+            )
+        except GitTimedOut as error:
+            raise FetchFailed(str(error), "timeout") from error
+        except GitFailed as error:
+            if "couldn't find remote ref" in error.stderr:
+                raise BranchMissing(f"the remote has no branch {self.branch!r}") from error
+            raise fetch_failure(error) from error
+
+    def local_commit(self) -> str | None:
+        """The commit of the branch in this repository, None while it has none."""
+        return self._commit_of(self.local_ref)
+
+    def remote_commit(self) -> str | None:
+        """The commit of the remote's branch when it was last fetched."""
+        return self._commit_of(self.remote_ref)
+
+    def accepted_commit(self) -> str | None:
+        """The last commit of the remote that was served."""
+        return self._commit_of(ACCEPTED_REF)
+
+    def resolve(self, abbreviated: str) -> str | None:
+        """The full id of the commit that 4 to 40 hexadecimal digits name, None where there is no single one."""
+        if not _ABBREVIATED.fullmatch(abbreviated):
+            return None
+        return self._commit_of(abbreviated)
+
+    def relation(self, ours: str, theirs: str) -> Relation:
+        """Where `theirs` stands as seen from `ours`: ahead when it descends from it."""
+        if ours == theirs:
+            return "same"
+        if ours in self._parents(theirs):
+            return "ahead"
+        counts = self._git.run("rev-list", "--left-right", "--count", f"{ours}...{theirs}").split()
+        only_ours, only_theirs = int(counts[0]), int(counts[1])
+        if only_ours and only_theirs:
+            return "diverged"
+        return "ahead" if only_theirs else "behind"
+
+    def contains(self, tip: str, commit: str) -> bool:
+        """Whether `commit` is `tip` or one of its ancestors."""
+        return self.relation(commit, tip) in ("same", "ahead")
+
+    def committed_at(self, commit: str) -> datetime:
+        """When the commit was made, in UTC."""
+        header = self._object(commit)[1].split(b"\n\n", 1)[0]
+        for line in header.splitlines():
+            if line.startswith(b"committer "):
+                return _moment(int(line.rsplit(b" ", 2)[1]))
+        raise ObjectMissing(f"commit {commit} has no committer")
+
+    def tree(self, commit: str, folder: str = "") -> Iterator[Entry]:
+        """Every file below `folder` at a commit, links and submodules too, in git's order."""
+        paths = ("--", f":(literal){folder}/") if folder else ()
+        with self._git.stream("ls-tree", "-r", "-z", "--full-tree", commit, *paths) as output:
+            for line in _records(output):
+                meta, _, path = line.partition(b"\t")
+                mode, _, oid = meta.decode().split(" ")
+                yield Entry(mode, oid, _text(path))
+
+    def difference(self, old: str, new: str) -> Iterator[Change]:
+        """Every file that differs between two commits, any two; renames are a removal and an addition."""
+        options = ("-r", "-z", "--raw", "--no-renames", "--no-abbrev")
+        with self._git.stream("diff-tree", *options, old, new) as output:
+            records = _records(output)
+            for meta in records:
+                old_mode, new_mode, old_oid, new_oid, _ = meta.decode().lstrip(":").split(" ")
+                path = _text(next(records))
+                before = Entry(old_mode, old_oid, path) if old_mode != "000000" else None
+                after = Entry(new_mode, new_oid, path) if new_mode != "000000" else None
+                yield Change(path, before, after)
+
+    def blobs(self, oids: Sequence[str], bytes_max: int) -> Iterator[Blob]:
+        """The files in the order asked for.
+
+        A few are asked of the process that is there anyway; many are read by a git of their own while
+        the caller works.
+        """
+        if len(oids) <= _FEW_BLOBS:
+            for oid in oids:
+                output = self._objects.ask(f"{oid}\n".encode())
+                yield _blob(output, output.readline(), bytes_max)
+            return
+        lines = (f"{oid}\n".encode() for oid in oids)
+        with self._git.stream("cat-file", "--batch", "--buffer", given=lines) as output:
+            reader = io.BufferedReader(output.raw, _STREAM_BYTES)  # type: ignore[attr-defined]
+            while header := reader.readline():
+                yield _blob(reader, header, bytes_max)
+
+    def sizes(self, oids: Iterable[str]) -> dict[str, int]:
+        """The size in bytes of each object."""
+        lines = [f"{oid}\n".encode() for oid in dict.fromkeys(oids)]
+        if not lines:
+            return {}
+        output = self._git.run("cat-file", "--batch-check", "--buffer", given=b"".join(lines))
+        return {oid: int(size) for oid, _, size in (line.split() for line in output.decode().splitlines())}
+
+    def attachment(self, oid: str) -> bytes:
+        """A file's bytes, read by a process of its own; safe from any thread."""
+        return self._git.run("cat-file", "blob", oid)
+
+    def prepare_move(self, new: str, *, accepted: str | None, rewound: str | None = None) -> Move:
+        """Lock the branch for a move to `new`; nothing has moved before `Move.commit`.
+
+        Also notes the remote's commit that is `accepted` with it, and keeps the old head under
+        REWOUND_REFS where `rewound` names the entry. Raises RefMoved where the branch is locked or
+        no longer where it was.
+        """
+        old = self.local_commit()
+        lines = [f"update {self.local_ref} {new} {old or NULL_OID}"]
+        if accepted is not None:
+            lines.append(f"update {ACCEPTED_REF} {accepted}")
+        if rewound is not None and old is not None:
+            lines.append(f"create {REWOUND_REFS}/{rewound} {old}")
+        move = Move(self._refs)
+        move.prepare(lines)
+        return move
+
+    def close(self) -> None:
+        """End every git process; the repository cannot be used afterwards."""
+        self._git.close()
+
+    def _commit_of(self, name: str) -> str | None:
+        output = self._objects.ask(f"{name}^{{commit}}\n".encode())
+        header = output.readline().split()
+        if len(header) != 3 or not header[2].isdigit():
+            return None
+        output.read(int(header[2]) + 1)
+        return header[0].decode()
+
+    def _object(self, oid: str) -> tuple[str, bytes]:
+        output = self._objects.ask(f"{oid}\n".encode())
+        header = output.readline().split()
+        if len(header) != 3 or not header[2].isdigit():
+            raise ObjectMissing(
+                f"object {oid} cannot be read: {b' '.join(header[1:]).decode() or 'no answer'}"
+            )
+        data = output.read(int(header[2]))
+        output.read(1)
+        return header[1].decode(), data
+
+    def _parents(self, commit: str) -> list[str]:
+        lines = self._object(commit)[1].split(b"\n\n", 1)[0].splitlines()
+        return [line[7:].decode() for line in lines if line.startswith(b"parent ")]
+
+
+class Move:
+    """A move of refs that is prepared (locked and checked) and then committed or given up."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def prepare(self, lines: list[str]) -> None:
+        """Lock and check every ref; raises RefMoved where one is not where it should be."""
+        try:
+            self._say("start")
+            for line in lines:
+                self._session.ask(f"{line}\n".encode())
+            self._say("prepare")
+        except RepositoryError as error:
+            self._session.close()
+            raise RefMoved(f"the branch moved or is locked: {error}") from error
+
+    def commit(self) -> None:
+        """Move the refs: a few renames, less than a millisecond."""
+        self._say("commit")
+
+    def abort(self) -> None:
+        """Give the locks back; nothing has moved."""
+        self._session.close()
+
+    def _say(self, word: str) -> None:
+        answer = self._session.ask(f"{word}\n".encode()).readline()
+        if answer.strip() != f"{word}: ok".encode():
+            self._session.close()
+            raise RepositoryError(f"git update-ref refused to {word}")
+
+
+def fetch_failure(error: GitFailed) -> FetchFailed:
+    """The FetchFailed that git's words mean."""
+    words = error.stderr.lower()
+    reason = next((reason for phrase, reason in _REASONS if phrase in words), "unreachable")
+    return FetchFailed(error.stderr.splitlines()[-1] if error.stderr else str(error), reason)
+
+
+def unborn(branch: str) -> BranchUnborn:
+    """The error for a branch that has no commit yet."""
+    return BranchUnborn(f"the branch {branch!r} has no commit yet; push one and it will be served")
+
+
+def _blob(reader: IO[bytes], header: bytes, bytes_max: int) -> Blob:
+    parts = header.split()
+    if len(parts) != 3 or parts[1] != b"blob":
+        raise ObjectMissing(f"object {header.decode('utf-8', 'replace').strip()}")
+    size = int(parts[2])
+    if size <= bytes_max:
+        data = reader.read(size)
+        reader.read(1)
+        return Blob(parts[0].decode(), size, data)
+    left = size + 1
+    while left > 0:
+        left -= len(reader.read(min(left, _STREAM_BYTES))) or left
+    return Blob(parts[0].decode(), size, None)
+
+
+def _records(output: IO[bytes]) -> Iterator[bytes]:
+    """The NUL-terminated records of an output."""
+    rest = b""
+    while piece := output.read(_STREAM_BYTES):
+        *whole, rest = (rest + piece).split(b"\0")
+        yield from whole
+
+
+def _moment(seconds: int) -> datetime:
+    """A commit's time; hostile ones are moved to the nearest that a calendar can hold."""
+    return datetime.fromtimestamp(min(max(seconds, 0), 253_402_300_799), UTC)
+
+
+def _text(path: bytes) -> str:
+    """A path as text; bytes that are not UTF-8 become surrogates, and the file a problem."""
+    return path.decode("utf-8", "surrogateescape")

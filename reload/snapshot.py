@@ -1,0 +1,177 @@
+"""A Snapshot: everything that a reader can ask, frozen at one commit; and the one cell that holds the current one."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType
+
+from reload.query import Query
+from reload.reader import Reader, sortable
+from reload.sheets import Sheet
+
+THREAD_READERS = 2
+CHEAP_ROWS_MAX = 200
+RESPONSE_CACHE_BYTES_MAX = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a snapshot holds: the commit, when it was made, and how many records each sheet has."""
+
+    commit: str
+    committed_at: datetime
+    records: MappingProxyType[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished answer: its body, and the cursor of the page that follows, if one does."""
+
+    body: bytes
+    next_cursor: str | None = None
+
+
+class Cache:
+    """A bounded store of finished answers; it dies with its snapshot, so nothing in it can be out of date."""
+
+    def __init__(self, bytes_max: int = RESPONSE_CACHE_BYTES_MAX) -> None:
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._answers: OrderedDict[object, Answer] = OrderedDict()
+
+    def get(self, key: object) -> Answer | None:
+        """The answer kept under a key."""
+        return self._answers.get(key)
+
+    def put(self, key: object, answer: Answer) -> None:
+        """Keep an answer, letting go of the oldest ones when there are too many bytes."""
+        if len(answer.body) > self._bytes_max // 8 or key in self._answers:
+            return
+        self._answers[key] = answer
+        self._bytes += len(answer.body)
+        while self._bytes > self._bytes_max:
+            self._bytes -= len(self._answers.popitem(last=False)[1].body)
+
+
+class Snapshot:
+    """Everything that a reader can ask, frozen at one commit.
+
+    `reader` is for the event loop's own small questions; `lend` gives a reader to a thread for large ones.
+    Lives until it is retired and the last lease has ended.
+    """
+
+    def __init__(self, path: Path, sheets: dict[str, Sheet]) -> None:
+        self.path = path
+        self.sheets = MappingProxyType(dict(sorted(sheets.items())))
+        self.reader = Reader(path)
+        self._idle: queue.SimpleQueue[Reader] = queue.SimpleQueue()
+        self._readers = [self.reader]
+        for _ in range(THREAD_READERS):
+            self._readers.append(reader := Reader(path))
+            self._idle.put(reader)
+        self.served = Served(
+            self.reader.state("commit"),
+            datetime.fromisoformat(self.reader.state("committed_at")),
+            MappingProxyType({name: self.reader.counts[name] for name in self.sheets}),
+        )
+        self.cache = Cache()
+        self._leases = 0
+        self._retired = False
+        self._guard = threading.Lock()
+
+    @property
+    def commit(self) -> str:
+        """The commit that every answer comes from."""
+        return self.served.commit
+
+    @contextlib.contextmanager
+    def lease(self) -> Iterator[Snapshot]:
+        """Keep the snapshot alive while a request uses it."""
+        with self._guard:
+            self._leases += 1
+        try:
+            yield self
+        finally:
+            self._release()
+
+    @contextlib.contextmanager
+    def lend(self) -> Iterator[Reader]:
+        """A reader for the calling thread; waits while all are in use."""
+        reader = self._idle.get()
+        try:
+            yield reader
+        finally:
+            self._idle.put(reader)
+
+    def is_cheap(self, sheet: str, query: Query) -> bool:
+        """Whether an index gives the page, so that the event loop may ask for it itself."""
+        light = query.match is None and not query.filters and not query.facets
+        return light and query.limit <= CHEAP_ROWS_MAX and sortable(query.sorts, self.sheets[sheet].index)
+
+    def pin_afresh(self) -> Reader | None:
+        """Replace the threads' idle readers by fresh ones at the same version.
+
+        After a checkpoint fresh readers need nothing of the write-ahead log, so that it can start
+        over. To be called while nothing writes. Returns the reader with which the event loop is to
+        `renew` its own, None where the snapshot has retired.
+        """
+        with self._guard:
+            if self._retired:
+                return None
+            for _ in range(THREAD_READERS):
+                with contextlib.suppress(queue.Empty):
+                    old = self._idle.get_nowait()
+                    self._idle.put(self._replace(old, Reader(self.path)))
+            return Reader(self.path)
+
+    def renew(self, fresh: Reader) -> None:
+        """Let the event loop go on with a fresh reader at the same version."""
+        with self._guard:
+            if self._retired:
+                fresh.close()
+            else:
+                self.reader = self._replace(self.reader, fresh)
+
+    def _replace(self, old: Reader, fresh: Reader) -> Reader:
+        self._readers[self._readers.index(old)] = fresh
+        old.close()
+        return fresh
+
+    def retire(self) -> None:
+        """Close as soon as nobody uses the snapshot any more."""
+        with self._guard:
+            self._retired = True
+            last = self._leases == 0
+        if last:
+            self._close()
+
+    def _release(self) -> None:
+        with self._guard:
+            self._leases -= 1
+            last = self._retired and self._leases == 0
+        if last:
+            self._close()
+
+    def _close(self) -> None:
+        for reader in self._readers:
+            reader.close()
+
+
+class Snapshots:
+    """The one cell that holds the current Snapshot; None until the first one is served."""
+
+    def __init__(self) -> None:
+        self.current: Snapshot | None = None
+
+    def swap(self, snapshot: Snapshot | None) -> None:
+        """Serve `snapshot` from now on: one assignment, then the old one retires."""
+        old, self.current = self.current, snapshot
+        if old is not None:
+            old.retire()

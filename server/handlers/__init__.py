@@ -1,0 +1,1 @@
+"""Handlers only translate: read the input, call one thing, write the output."""

@@ -1,0 +1,116 @@
+"""What operators and their machines look at: liveness, readiness, metrics, status, and a page for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from reload.outcome import Outcome
+from server.auth import authorize
+from server.errors import ApiError
+from server.handlers.base import Handler
+from server.handlers.webhook import reload_error
+from server.representations import outcome_document
+from server.status import status_document
+
+
+class HealthHandler(Handler):
+    """`GET /healthz`"""
+
+    route = "/healthz"
+
+    def get(self) -> None:
+        """The process lives; nothing else is looked at."""
+        self.write_json(b'{"ok":true}')
+
+    def head(self) -> None:
+        """As GET."""
+        self.get()
+
+
+class ReadyHandler(Handler):
+    """`GET /readyz`"""
+
+    route = "/readyz"
+
+    def get(self) -> None:
+        """Whether data is served, which, and whether it is fresh."""
+        self.set_header("Cache-Control", "no-store")
+        current = self.application.snapshots.current
+        if current is None:
+            raise ApiError(
+                "not-ready", self.application.why_not_ready(), ready=False, fresh=False, commit=None
+            )
+        if self.application.stopping:
+            raise ApiError("stopping", "the server finishes its requests and stops", ready=False)
+        answer = {"ready": True, "fresh": self.application.journal.fresh, "commit": current.commit}
+        self.write_json(orjson.dumps(answer))
+
+    def head(self) -> None:
+        """As GET."""
+        self.get()
+
+
+class MetricsHandler(Handler):
+    """`GET /metrics`"""
+
+    route = "/metrics"
+
+    def get(self) -> None:
+        """Every metric in Prometheus's text format."""
+        self.set_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+        self.finish(self.application.metrics.text())
+
+    def head(self) -> None:
+        """As GET."""
+        self.get()
+
+
+class InternalHandler(Handler):
+    """The base of routes that need the webhook's credential."""
+
+    def prepare(self) -> Any:
+        """The credential first."""
+        super().prepare()
+        authorize(self.request.headers, self.application.reload_secrets)
+        self.set_header("Cache-Control", "no-store")
+
+    def head(self, *arguments: str) -> Any:
+        """As GET."""
+        return self.get(*arguments)
+
+
+class StatusHandler(InternalHandler):
+    """`GET /api/_internal/status`"""
+
+    route = "/api/_internal/status"
+
+    def get(self) -> None:
+        """What is served, how fresh it is, what was refused and why."""
+        app = self.application
+        document = status_document(app.branch, app.snapshots.current, app.journal, app.poller)
+        self.write_json(orjson.dumps(document))
+
+
+class ReloadHandler(InternalHandler):
+    """`GET /api/_internal/reloads/{reloadId}`"""
+
+    route = "/api/_internal/reloads/{reloadId}"
+
+    def get(self, reload_id: str) -> None:
+        """How one of the last reloads ended."""
+        outcome = self._find(reload_id)
+        if outcome.ok:
+            self.write_json(orjson.dumps(outcome_document(outcome) | {"reloadId": outcome.id}))
+            return
+        error = reload_error(outcome)
+        self.write_json(
+            orjson.dumps({"ok": False, "code": error.code, "detail": error.detail, **error.members})
+        )
+
+    def _find(self, reload_id: str) -> Outcome:
+        for outcome in self.application.journal.history:
+            if outcome.id == reload_id:
+                return outcome
+        raise ApiError("reload-not-found", "no such reload among the last ones")

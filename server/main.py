@@ -1,0 +1,214 @@
+"""The composition root: builds every object, starts the server, and ends it gracefully."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import random
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+from tornado.httpserver import HTTPServer
+from tornado.ioloop import PeriodicCallback
+from tornado.netutil import bind_sockets
+
+from reload.build import Builder, Policy
+from reload.clone import open_repository
+from reload.journal import Journal
+from reload.outcome import Outcome, Trigger
+from reload.poller import Poller
+from reload.reloader import Reloader
+from reload.repository import Repository
+from reload.snapshot import Snapshots
+from reload.state_folder import StateFolder
+from server.app import LivesheetsApplication
+from server.lock import DirectoryLock
+from server.metrics import Metrics
+from server.settings import Settings
+from server.variables import VARIABLES
+
+DRAIN_S = 25.0
+RELOAD_GRACE_S = 5.0
+HEADER_BYTES_MAX = 32 * 1024
+BODY_BYTES_MAX = 1 << 20
+IDLE_CONNECTION_S = 75.0
+BODY_S = 30.0
+RETRY_FIRST_S = 1.0
+RETRY_MAX_S = 60.0
+STALE_POLLS = 3
+
+log = structlog.get_logger()
+
+
+class Service:
+    """One running server: the engine, the application, the sockets."""
+
+    def __init__(self, settings: Settings, repo_path: Path, log_lines_dropped: Callable[[], int]) -> None:
+        self._settings = settings
+        self._lock = DirectoryLock(repo_path)
+        self._state_path = settings.state_path or repo_path.with_name(repo_path.name + ".state")
+        self.snapshots = Snapshots()
+        self.journal = Journal(has_remote=settings.remote is not None, stale_after_s=_stale_after_s(settings))
+        policy = Policy(
+            follow_rewrites=settings.rewrite == "follow",
+            allow_deletions=settings.mass_delete == "allow",
+        )
+        self._builder = Builder(
+            lambda: _open(settings, repo_path), StateFolder(self._state_path), policy, log.info
+        )
+        self.metrics = Metrics(self.snapshots, self.journal, log_lines_dropped)
+        observers = (self.journal.observe, self.metrics.observe_reload, self._observe)
+        self.reloader = Reloader(self._builder, self.snapshots, observers)
+        self.poller = Poller(self.reloader, settings.poll_interval_s)
+        self._server: HTTPServer | None = None
+        self._sockets: list[socket.socket] = []
+        self._lag: PeriodicCallback | None = None
+        self._bringing_up: asyncio.Task[None] | None = None
+        self.stopped = asyncio.Event()
+
+    def listen(self) -> int:
+        """Take the port; returns it, since port 0 means any free one."""
+        self._sockets = bind_sockets(self._settings.port, self._settings.host)
+        return int(self._sockets[0].getsockname()[1])
+
+    def start(self) -> None:
+        """Answer requests from now on, and load the data meanwhile."""
+        settings = self._settings
+        self.app = LivesheetsApplication(
+            snapshots=self.snapshots,
+            builder=self._builder,
+            reloader=self.reloader,
+            journal=self.journal,
+            poller=self.poller,
+            metrics=self.metrics,
+            reload_secrets=(settings.reload_secret, settings.reload_secret_previous),
+            cors_origins=settings.cors_origins,
+        )
+        self._server = HTTPServer(
+            self.app,
+            max_header_size=HEADER_BYTES_MAX,
+            max_body_size=BODY_BYTES_MAX,
+            idle_connection_timeout=IDLE_CONNECTION_S,
+            body_timeout=BODY_S,
+        )
+        self._server.add_sockets(self._sockets)
+        self._lag = self.metrics.watch_lag()
+        self._bringing_up = asyncio.create_task(self._bring_up())
+
+    async def stop(self) -> None:
+        """Finish what was begun: requests first, then git and builds, then the process."""
+        if self._server is None:
+            return
+        server, self._server = self._server, None
+        log.info("server.stopping", requests=self.app.in_flight)
+        self.app.stopping = True
+        self.poller.stop()
+        server.stop()
+        await self._drain()
+        if self._bringing_up is not None:
+            self._bringing_up.cancel()
+        if self._lag is not None:
+            self._lag.stop()
+        await self.reloader.close()
+        await server.close_all_connections()
+        self.app.close()
+        self.snapshots.swap(None)
+        self._lock.release()
+        log.info("server.stopped")
+        self.stopped.set()
+
+    async def _drain(self) -> None:
+        """Wait for requests in flight; a reload gets RELOAD_GRACE_S, then its git and build are ended."""
+        for limit_s, last in ((RELOAD_GRACE_S, False), (DRAIN_S - RELOAD_GRACE_S, True)):
+            if self.app.in_flight <= 0:
+                return
+            try:
+                await asyncio.wait_for(self.app.idle.wait(), limit_s)
+            except TimeoutError:
+                self._builder.stop()
+                if last:
+                    log.warning("server.drain_ended", requests=self.app.in_flight)
+
+    async def _bring_up(self) -> None:
+        """Serve what is here, then ask the remote; both again, ever less often, until it has worked."""
+        await self.reloader.load()
+        wait_s = RETRY_FIRST_S
+        while True:
+            outcome = await self.reloader.reload(Trigger.STARTUP)
+            if outcome.ok or (self.snapshots.current and outcome.outcome != "fetch-failed"):
+                break
+            await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))
+            wait_s = min(wait_s * 2, RETRY_MAX_S)
+        self.poller.start()
+
+    def _observe(self, outcome: Outcome) -> None:
+        """One canonical line a reload, and the poll postponed."""
+        self.poller.observe(outcome)
+        quiet = outcome.no_changes and outcome.trigger is Trigger.POLL
+        if quiet:
+            return
+        values = {
+            "reload_id": outcome.id,
+            "trigger": outcome.trigger.value,
+            "outcome": outcome.outcome,
+            "old_commit": outcome.old_commit,
+            "new_commit": outcome.new_commit,
+            "ms": outcome.duration_ms,
+            "phases_ms": dict(outcome.phases_ms),
+        }
+        if outcome.ok:
+            event = "reload.unchanged" if outcome.no_changes else "reload.swapped"
+            log.info(
+                event,
+                changes={n: [c.added, c.modified, c.removed] for n, c in outcome.changes.items()},
+                **values,
+            )
+            if not outcome.no_changes:
+                gc.freeze()
+        else:
+            problems = [str(problem) for problem in outcome.problems]
+            log.error("reload.failed", error=str(outcome.error), problems=problems[:20], **values)
+
+
+def _open(settings: Settings, repo_path: Path) -> Repository:
+    return open_repository(
+        repo_path, remote=settings.remote, branch=settings.branch, timeout_s=settings.git_timeout_s
+    )
+
+
+def _stale_after_s(settings: Settings) -> float | None:
+    """After how many seconds without an answer the remote counts as lost; None where nobody asks it regularly."""
+    if settings.poll_interval_s <= 0:
+        return None
+    return STALE_POLLS * settings.poll_interval_s + settings.git_timeout_s
+
+
+def forget_secrets() -> None:
+    """Take secrets out of the environment, so that no child process has them."""
+    for variable in VARIABLES:
+        if variable.secret:
+            os.environ.pop(variable.name, None)
+
+
+async def run(service: Service, announce: Callable[[int], None]) -> None:
+    """Serve until SIGTERM or SIGINT; a second one ends the process at once."""
+    port = service.listen()
+    service.start()
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        stopping.append(asyncio.ensure_future(service.stop()))
+
+    stopping: list[asyncio.Future[None]] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    log.info("server.started", port=port, pid=os.getpid())
+    announce(port)
+    await service.stopped.wait()

@@ -1,0 +1,268 @@
+"""The settings of the server: the only place that reads the environment."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final, TypeVar
+
+from server.addresses import branch_name, notify_address, origins, remote_address
+from server.secret import Secret, SecretError
+from server.variables import KNOWN, VARIABLES, Variable
+
+__all__ = ["VARIABLES", "Secret", "Settings", "SettingsError", "Variable", "read_settings"]
+
+SECONDS_MAX: Final = 86_400.0
+PORT_MAX: Final = 65_535
+_NUMBER: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
+_SHOWN_CHARACTERS_MAX: Final = 40
+_PARTNERS: Final = (
+    "CFP_DATA_RELOAD_SECRET",
+    "CFP_DATA_RELOAD_SECRET_PREVIOUS",
+    "CFP_NOTIFY_URL",
+    "CFP_NOTIFY_SECRET",
+)
+
+T = TypeVar("T")
+
+
+class SettingsError(Exception):
+    """The environment cannot be used; `faults` holds everything that is wrong with it.
+
+    Each fault names its variable and says how to mend it; none shows a secret.
+    """
+
+    def __init__(self, faults: Iterable[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(self.faults))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment asks for, checked; `docs/reference/settings.md` describes each."""
+
+    repo_path: Path | None
+    remote: str | None
+    branch: str | None
+    reload_secret: Secret | None
+    reload_secret_previous: Secret | None
+    poll_interval_s: float
+    invalid: str
+    schema: str
+    rewrite: str
+    mass_delete: str
+    state_path: Path | None
+    git_timeout_s: float
+    github_secret: Secret | None
+    gitlab_token: Secret | None
+    gitea_secret: Secret | None
+    bitbucket_secret: Secret | None
+    standard_secret: Secret | None
+    notify_url: str | None = field(repr=False)  # chat services put the credential into the path
+    notify_secret: Secret | None
+    host: str
+    port: int
+    cors_origins: tuple[str, ...]
+    log_format: str
+    log_level: str
+    warnings: tuple[str, ...]
+
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """Every secret that is set: what logs must not show."""
+        values = (getattr(self, name) for name in self.__dataclass_fields__)
+        return tuple(value for value in values if isinstance(value, Secret))
+
+
+def read_settings(environ: Mapping[str, str], required: Iterable[str] = ()) -> Settings:
+    """The settings that `environ` asks for.
+
+    Raises SettingsError with every fault at once: values that are not understood, unknown names
+    that begin with `CFP_DATA_`, and names of `required` that are unset. What is odd but harmless
+    ends up in `warnings`. An empty value counts as unset, except for a secret (a fault) and for
+    `CFP_CORS_ORIGINS` (no origin).
+    """
+    reader = _Reader(environ)
+    reader.look_for_unknown_names()
+    for name in required:
+        if reader.text(name) is None:
+            reader.faults.append(f"{name} is not set; set it to the {KNOWN[name].meaning}")
+    settings = _settings(reader)
+    reader.look_for_missing_partners()
+    reader.faults += _contradictions(settings)
+    if reader.faults:
+        raise SettingsError(reader.faults)
+    return replace(settings, warnings=tuple(reader.warnings))
+
+
+class _Reader:
+    """Takes values out of an environment and notes every fault on the way."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.faults: list[str] = []
+        self.warnings: list[str] = []
+
+    def look_for_unknown_names(self) -> None:
+        """Refuse what looks like a mistyped setting, rather than run without it."""
+        known = sorted(name for variable in VARIABLES for name in variable.names)
+        for name in sorted(self._environ):
+            if not name.startswith("CFP_") or name in known:
+                continue
+            nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+            if name.startswith("CFP_DATA_"):
+                self.faults.append(f"{name} is not a setting; did you mean {nearest}?")
+            else:
+                self.warnings.append(f"{name} is not a setting and has no effect; did you mean {nearest}?")
+
+    def look_for_missing_partners(self) -> None:
+        """Note settings that mean little without another one."""
+        secret, previous, url, signature = map(self._is_set, _PARTNERS)
+        if previous and not secret:
+            self.faults.append(
+                "CFP_DATA_RELOAD_SECRET_PREVIOUS is set without CFP_DATA_RELOAD_SECRET; "
+                "set the secret that replaces it, too"
+            )
+        if url and not signature:
+            self.warnings.append("CFP_NOTIFY_SECRET is not set: reports will not be signed")
+        if signature and not url:
+            self.warnings.append("CFP_NOTIFY_SECRET has no effect without CFP_NOTIFY_URL")
+
+    def text(self, name: str) -> str | None:
+        """The value without blanks around it, else the default; None when there is neither."""
+        return self._environ.get(name, "").strip() or KNOWN[name].default
+
+    def _is_set(self, name: str) -> bool:
+        return any(self._environ.get(form, "").strip() for form in KNOWN[name].names)
+
+    def value(self, name: str, parse: Callable[[str], T]) -> T:
+        """The parsed value of a variable that has a default."""
+        parsed = self.optional(name, parse)
+        # After a fault any value will do: read_settings raises before anybody sees it.
+        return parse(KNOWN[name].default or "") if parsed is None else parsed
+
+    def optional(self, name: str, parse: Callable[[str], T]) -> T | None:
+        """The parsed value; None when it is unset or, with a fault noted, not understood."""
+        text = self.text(name)
+        try:
+            return None if text is None else parse(text)
+        except ValueError as error:
+            self.faults.append(f"{name} {error}")
+            return None
+
+    def origins(self, name: str) -> tuple[str, ...]:
+        """Origins, where empty must not mean the default: that would open what was closed."""
+        if name in self._environ and not self._environ[name].strip():
+            return ()
+        return self.value(name, origins)
+
+    def secret(self, name: str, withdrawable: bool = False) -> Secret | None:
+        """The secret given as NAME or as NAME_FILE; None when it is unset or faulty."""
+        by_file = f"{name}_FILE"
+        if name in self._environ and by_file in self._environ:
+            self.faults.append(f"{name} and {by_file} are both set; unset one of them")
+            return None
+        least = KNOWN[name].characters_min
+        try:
+            if by_file in self._environ:
+                path = Path(self._environ[by_file]).absolute()
+                return Secret(file=path, characters_min=least, withdrawable=withdrawable)
+            if name in self._environ:
+                return Secret(os.fsencode(self._environ[name]), characters_min=least)
+        except SecretError as fault:
+            self.faults.append(f"{by_file if by_file in self._environ else name} {fault}")
+        return None
+
+
+def _settings(reader: _Reader) -> Settings:
+    repo_path = reader.optional("CFP_DATA_REPO_PATH", _path)
+    state_path = reader.optional("CFP_DATA_STATE_PATH", _path)
+    if state_path is None and repo_path is not None:
+        state_path = Path(f"{repo_path}.state")
+    return Settings(
+        repo_path=repo_path,
+        remote=reader.optional("CFP_DATA_REMOTE", remote_address),
+        branch=reader.optional("CFP_DATA_BRANCH", branch_name),
+        reload_secret=reader.secret("CFP_DATA_RELOAD_SECRET"),
+        reload_secret_previous=reader.secret("CFP_DATA_RELOAD_SECRET_PREVIOUS", withdrawable=True),
+        poll_interval_s=reader.value("CFP_DATA_POLL_INTERVAL", _seconds),
+        invalid=reader.value("CFP_DATA_INVALID", _one_of("reject", "quarantine")),
+        schema=reader.value("CFP_DATA_SCHEMA", _one_of("off", "warn", "enforce")),
+        rewrite=reader.value("CFP_DATA_REWRITE", _one_of("refuse", "follow")),
+        mass_delete=reader.value("CFP_DATA_MASS_DELETE", _one_of("hold", "allow")),
+        state_path=state_path,
+        git_timeout_s=reader.value("CFP_GIT_TIMEOUT", _seconds_above_0),
+        github_secret=reader.secret("CFP_GITHUB_WEBHOOK_SECRET"),
+        gitlab_token=reader.secret("CFP_GITLAB_WEBHOOK_TOKEN"),
+        gitea_secret=reader.secret("CFP_GITEA_WEBHOOK_SECRET"),
+        bitbucket_secret=reader.secret("CFP_BITBUCKET_WEBHOOK_SECRET"),
+        standard_secret=reader.secret("CFP_STANDARD_WEBHOOK_SECRET"),
+        notify_url=reader.optional("CFP_NOTIFY_URL", notify_address),
+        notify_secret=reader.secret("CFP_NOTIFY_SECRET"),
+        host=reader.value("HOST", _host),
+        port=reader.value("PORT", _port),
+        cors_origins=reader.origins("CFP_CORS_ORIGINS"),
+        log_format=reader.optional("CFP_LOG_FORMAT", _one_of("json", "console")) or "",
+        log_level=reader.value("CFP_LOG_LEVEL", _one_of("debug", "info", "warning", "error", "critical")),
+        warnings=(),
+    )
+
+
+def _contradictions(settings: Settings) -> Iterator[str]:
+    """Faults of values that are right alone and wrong together."""
+    repo, state = settings.repo_path, settings.state_path
+    if repo is not None and state is not None and (state == repo or state in repo.parents):
+        yield (
+            "CFP_DATA_STATE_PATH holds the repository of CFP_DATA_REPO_PATH, but may be deleted "
+            "at any time; choose a folder of its own"
+        )
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"is {_shown(text)}; choose one of: {', '.join(words)}")
+        return text
+
+    return parse
+
+
+def _path(text: str) -> Path:
+    return Path(text).absolute()
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text) if _NUMBER.fullmatch(text) else math.nan
+    if not 0 <= seconds <= SECONDS_MAX:
+        raise ValueError(f"is {_shown(text)}; give seconds as a number from 0 to {SECONDS_MAX:g}")
+    return seconds
+
+
+def _seconds_above_0(text: str) -> float:
+    seconds = _seconds(text)
+    if seconds == 0:
+        raise ValueError("is 0, which would end every operation at once; give more seconds")
+    return seconds
+
+
+def _host(text: str) -> str:
+    if not re.fullmatch(r"[0-9A-Za-z_.:%-]{1,255}", text):
+        raise ValueError(f"is {_shown(text)}; give an IP address without brackets, or a host name")
+    return text
+
+
+def _port(text: str) -> int:
+    port = int(text) if re.fullmatch(r"[0-9]{1,5}", text) else -1
+    if not 0 <= port <= PORT_MAX:
+        raise ValueError(f"is {_shown(text)}; give a port from 0 (any free one) to {PORT_MAX}")
+    return port
+
+
+def _shown(text: str) -> str:
+    """The text on one line, shortened: a value in the wrong variable may be anything."""
+    return repr(text if len(text) <= _SHOWN_CHARACTERS_MAX else text[:_SHOWN_CHARACTERS_MAX] + "…")

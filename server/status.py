@@ -1,0 +1,77 @@
+"""The status: one object that the route, the command and the page show alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reload.journal import Journal
+from reload.outcome import Outcome
+from reload.poller import Poller
+from reload.snapshot import Snapshot
+from server.representations import rfc3339
+
+
+def status_document(
+    branch: str | None, current: Snapshot | None, journal: Journal, poller: Poller | None
+) -> dict[str, Any]:
+    """What is served, how fresh it is, what was refused and why, and the last reloads."""
+    rejected = journal.rejected
+    return {
+        "branch": branch,
+        "served": _served(current, journal),
+        "remote": {
+            "commit": journal.remote.commit,
+            "lastReachedAt": _moment(journal.remote.last_reached_at),
+            "lastError": journal.remote.last_error,
+            "announced": None,
+        },
+        "fresh": journal.fresh,
+        "rejected": None
+        if rejected is None
+        else {
+            "commit": rejected.commit,
+            "at": rfc3339(rejected.at),
+            "code": rejected.code,
+            "problems": [
+                {"path": p.path, "line": p.line, "column": p.column, "message": p.message}
+                for p in rejected.problems
+            ],
+        },
+        "quarantined": [],
+        "lastReload": _reload(journal.last) if journal.last else None,
+        "history": [_reload(outcome) for outcome in journal.history],
+        "poll": {
+            "intervalSeconds": poller.interval_s if poller else 0,
+            "nextAt": _moment(poller.next_at if poller else None),
+            "consecutiveFailures": journal.consecutive_failures,
+        },
+    }
+
+
+def _served(current: Snapshot | None, journal: Journal) -> dict[str, Any] | None:
+    if current is None:
+        return None
+    return {
+        "commit": current.commit,
+        "committedAt": rfc3339(current.served.committed_at),
+        "servedAt": _moment(journal.served_at),
+        "records": dict(current.served.records),
+    }
+
+
+def _reload(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "id": outcome.id,
+        "trigger": outcome.trigger.value,
+        "outcome": outcome.outcome,
+        "oldCommit": outcome.old_commit,
+        "newCommit": outcome.new_commit,
+        "startedAt": rfc3339(outcome.started_at),
+        "durationMs": outcome.duration_ms,
+        "phasesMs": dict(outcome.phases_ms),
+        "error": str(outcome.error) if outcome.error else None,
+    }
+
+
+def _moment(moment: Any) -> str | None:
+    return None if moment is None else rfc3339(moment)

@@ -1,0 +1,155 @@
+"""The environment variables of Livesheets, as data: their names, defaults and meanings.
+
+`server/settings.py` reads them and refuses names that are not here; `docs/reference/settings.md`
+repeats the table, and a test compares the two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+OWN_SECRET_CHARACTERS_MIN: Final = 32
+# Webhooks that exist already often have shorter secrets; the example that GitHub publishes has 26.
+FORGE_SECRET_CHARACTERS_MIN: Final = 16
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One environment variable.
+
+    `default` is the text that counts when the variable is unset (None: there is none), and
+    `when_unset` says in words what happens then, where the default alone would not. A variable
+    with `characters_min` above zero is a secret: it may be given as a file, under its name with
+    `_FILE`, and its value is never shown.
+    """
+
+    name: str
+    default: str | None
+    meaning: str
+    when_unset: str = ""
+    characters_min: int = 0
+
+    @property
+    def secret(self) -> bool:
+        """Whether the value must never be shown."""
+        return self.characters_min > 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name under which the variable may be set."""
+        return (self.name, f"{self.name}_FILE") if self.secret else (self.name,)
+
+
+def _own_secret(name: str, meaning: str, when_unset: str = "unset") -> Variable:
+    return Variable(name, None, meaning, when_unset, OWN_SECRET_CHARACTERS_MIN)
+
+
+def _forge_secret(name: str, meaning: str) -> Variable:
+    return Variable(name, None, meaning, "unset", FORGE_SECRET_CHARACTERS_MIN)
+
+
+VARIABLES: Final[tuple[Variable, ...]] = (
+    Variable(
+        "CFP_DATA_REPO_PATH",
+        None,
+        "path of the bare repository the server owns; cloned there when absent and a remote is set",
+        "required by `serve`",
+    ),
+    Variable(
+        "CFP_DATA_REMOTE",
+        None,
+        "URL or path fetched from, without credentials; "
+        "unset: nothing is fetched, a reload re-reads the local branch",
+        "unset",
+    ),
+    Variable(
+        "CFP_DATA_BRANCH",
+        None,
+        "the branch that is served",
+        "the repository's HEAD branch",
+    ),
+    _own_secret(
+        "CFP_DATA_RELOAD_SECRET",
+        "shared secret of the webhook, at least 32 characters",
+        "unset: webhook answers 503",
+    ),
+    _own_secret(
+        "CFP_DATA_RELOAD_SECRET_PREVIOUS",
+        "also accepted, so that a secret can be rotated without a gap; "
+        "emptying or deleting its file withdraws it",
+    ),
+    Variable(
+        "CFP_DATA_POLL_INTERVAL",
+        "0",
+        "seconds between reconciliations, at most 86400; 0 is off",
+    ),
+    Variable(
+        "CFP_DATA_INVALID",
+        "reject",
+        "`reject`: a commit with an unreadable record is refused whole; "
+        "`quarantine`: that record's last readable version is served with the rest of the commit",
+    ),
+    Variable(
+        "CFP_DATA_SCHEMA",
+        "warn",
+        "records that break their sheet's JSON Schema: `off`, "
+        "`warn` (served and listed) or `enforce` (counts as unreadable)",
+    ),
+    Variable(
+        "CFP_DATA_REWRITE",
+        "refuse",
+        "remote history was rewritten: `refuse` (keep serving) or "
+        "`follow` (save the old head under `refs/livesheets/rewound/`, then follow)",
+    ),
+    Variable(
+        "CFP_DATA_STATE_PATH",
+        None,
+        "folder of the search index and caches; may be deleted at any time",
+        "`<repo path>.state`",
+    ),
+    Variable(
+        "CFP_GIT_TIMEOUT",
+        "60",
+        "seconds, total, for one git network operation; more than 0, at most 86400",
+    ),
+    Variable(
+        "CFP_DATA_MASS_DELETE",
+        "hold",
+        "a commit that removes more than half of a sheet of 20 or more records: "
+        "`hold` (until confirmed) or `allow` (serve it)",
+    ),
+    _forge_secret("CFP_GITHUB_WEBHOOK_SECRET", "secret of a GitHub webhook"),
+    _forge_secret("CFP_GITLAB_WEBHOOK_TOKEN", "secret token of a GitLab webhook"),
+    _forge_secret("CFP_GITEA_WEBHOOK_SECRET", "secret of a Gitea or Forgejo webhook"),
+    _forge_secret("CFP_BITBUCKET_WEBHOOK_SECRET", "secret of a Bitbucket webhook"),
+    _own_secret("CFP_STANDARD_WEBHOOK_SECRET", "secret of a Standard Webhooks sender"),
+    Variable(
+        "CFP_NOTIFY_URL",
+        None,
+        "where refused commits, recoveries and lasting staleness are reported",
+        "unset",
+    ),
+    _own_secret("CFP_NOTIFY_SECRET", "signs these reports, as Standard Webhooks describes"),
+    Variable("HOST", "127.0.0.1", "listen address"),
+    Variable("PORT", "8080", "listen port; 0 takes any that is free"),
+    Variable(
+        "CFP_CORS_ORIGINS",
+        "*",
+        "origins that may read from a browser, separated by blanks or commas; empty: none; "
+        "never applies to internal routes",
+    ),
+    Variable(
+        "CFP_LOG_FORMAT",
+        None,
+        "`json` or `console`",
+        "`json` unless stderr is a terminal",
+    ),
+    Variable(
+        "CFP_LOG_LEVEL",
+        "info",
+        "lowest level that is logged: `debug`, `info`, `warning`, `error` or `critical`",
+    ),
+)
+
+KNOWN: Final[dict[str, Variable]] = {variable.name: variable for variable in VARIABLES}

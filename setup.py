@@ -1,0 +1,73 @@
+"""Packaging of Livesheets: `pip install .` gives the command `livesheets`."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+README = HERE / "README.md"
+
+
+def version() -> str:
+    """The version, from the only place that states it; importing it would need the dependencies."""
+    found = re.search(r'__version__ = "([^"]+)"', (HERE / "server" / "__init__.py").read_text())
+    if found is None:
+        raise SystemExit("server/__init__.py states no __version__")
+    return found[1]
+
+
+setup(
+    name="livesheets",
+    version=version(),
+    description="The records of a git branch as a live, searchable HTTP API",
+    long_description=README.read_text("utf-8") if README.exists() else "",
+    long_description_content_type="text/markdown",
+    author="The Livesheets authors",
+    license="MIT",
+    license_files=["LICENSE"],
+    python_requires=">=3.11",
+    packages=find_packages(include=["reload", "reload.*", "server", "server.*"]),
+    package_data={"reload": ["py.typed"], "server": ["py.typed", "templates/*.html"]},
+    zip_safe=False,
+    entry_points={"console_scripts": ["livesheets = server.cli:main"]},
+    install_requires=[
+        "tornado>=6.4,<7",
+        "GitPython>=3.1.43",
+        "structlog>=24",
+        "apsw>=3.46",
+        # rtoml 0.14 reads TOML 1.1, while gitsheets reads TOML 1.0: a record must load in both.
+        "rtoml>=0.12,<0.14",
+        "orjson>=3.10",
+        "jsonschema-rs>=0.30",
+        "prometheus-client>=0.20",
+        "typer>=0.12",
+        "rich>=13",
+    ],
+    extras_require={
+        "dev": [
+            "gitsheets==0.6.0",  # the oracle of the reading tests: pinned, so that it stays one
+            "hypothesis",
+            # pytest-tornado's last release needs pkg_resources and the hooks of pytest 9.
+            "pytest-tornado==0.8.1",
+            "pytest<10",
+            "setuptools<82",
+            "pytest-randomly",
+            "pytest-timeout",
+            "datasette",  # opens the state file in tests, as its users may
+            "mypy",
+            "ruff",
+        ],
+        "bench": ["datasette", "matplotlib"],
+    },
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Operating System :: POSIX",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Internet :: WWW/HTTP :: HTTP Servers",
+        "Typing :: Typed",
+    ],
+)
