@@ -4,8 +4,10 @@
 # here uses the network until setup.py or pyproject.toml changes.
 
 # The first Python that is new enough; `make PYTHON=/path/to/python test` chooses another.
-PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+ifndef PYTHON
+PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+endif
 # Passed on to the command: make test ARGS='-k settings -x'
 ARGS ?=
 
@@ -22,10 +24,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
 
-demo: $(DEV) | needs-git ## serve a sample data repository and print commands to try
+demo: $(DEV) ## serve a sample data repository and print commands to try
 	$(BIN)/livesheets demo $(ARGS)
 
-test: $(DEV) | needs-git ## run the tests
+test: $(DEV) ## run the tests
 	$(BIN)/python -m pytest $(ARGS)
 
 check: $(DEV) ## lint, formatting, types, and whether the documentation is true
@@ -34,14 +36,15 @@ check: $(DEV) ## lint, formatting, types, and whether the documentation is true
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/docs
 
-bench: $(BENCH) | needs-git ## run the benchmarks
+bench: $(BENCH) ## run the benchmarks
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 clean: ## remove the environment and everything built; keeps demo-data
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(DEV): setup.py pyproject.toml | needs-python
+$(DEV): setup.py pyproject.toml | needs-git
+	@$(MAKE) --no-print-directory needs-python
 	@echo "Setting up $(VENV) with $(PYTHON); this happens once ..."
 	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	@$(PIP) --editable '.[dev]'

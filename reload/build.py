@@ -1,4 +1,4 @@
-"""Everything of a reload that runs off the loop: fetch, judge the history, build, verify, and stand ready to swap."""
+"""Everything of a reload that runs off the loop: fetch, judge the history, build, and stand ready to swap."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a reload should lead: `accepted` is the remote's commit, `rewound` set where history was rewritten."""
+    """Where a reload leads: `accepted` is the remote's commit, `rewound` set where history was rewritten."""
 
     commit: str
     accepted: str | None
@@ -100,7 +100,7 @@ class Prepared:
 
 
 class Builder:
-    """Prepares next states, one at a time, on a thread of its own; owns the repository and the writing store."""
+    """Prepares next states, one at a time, on a thread of its own; owns the repository and the store."""
 
     def __init__(
         self,

@@ -31,7 +31,7 @@ PROBLEMS_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with one file: `path` in the repository; `line` and `column` from 1, 0 where unknown."""
+    """One thing wrong with the file at `path`; `line` and `column` count from 1, 0 where unknown."""
 
     path: str
     line: int

@@ -143,7 +143,7 @@ class Repository:
         return self._commit_of(ACCEPTED_REF)
 
     def resolve(self, abbreviated: str) -> str | None:
-        """The full id of the commit that 4 to 40 hexadecimal digits name, None where there is no single one."""
+        """The full id of the commit that 4 to 40 hex digits name, None where there is no single one."""
         if not _ABBREVIATED.fullmatch(abbreviated):
             return None
         return self._commit_of(abbreviated)

@@ -91,15 +91,18 @@ class Snapshot:
         """The commit that every answer comes from."""
         return self.served.commit
 
-    @contextlib.contextmanager
-    def lease(self) -> Iterator[Snapshot]:
-        """Keep the snapshot alive while a request uses it."""
+    def enter(self) -> None:
+        """Keep the snapshot alive until as many `leave` as `enter` were called."""
         with self._guard:
             self._leases += 1
-        try:
-            yield self
-        finally:
-            self._release()
+
+    def leave(self) -> None:
+        """Let the snapshot go again; the last one to leave a retired snapshot closes it."""
+        with self._guard:
+            self._leases -= 1
+            last = self._retired and self._leases == 0
+        if last:
+            self._close()
 
     @contextlib.contextmanager
     def lend(self) -> Iterator[Reader]:
@@ -149,13 +152,6 @@ class Snapshot:
         with self._guard:
             self._retired = True
             last = self._leases == 0
-        if last:
-            self._close()
-
-    def _release(self) -> None:
-        with self._guard:
-            self._leases -= 1
-            last = self._retired and self._leases == 0
         if last:
             self._close()
 

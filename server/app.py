@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tornado.httputil import (
+    HTTPConnection,
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    RequestStartLine,
+    ResponseStartLine,
+)
 from tornado.routing import URLSpec
 from tornado.template import Loader
 from tornado.web import Application
@@ -19,6 +27,7 @@ from reload.journal import Journal
 from reload.poller import Poller
 from reload.reloader import Reloader
 from reload.snapshot import Snapshots
+from server.accounts import Accounts
 from server.handlers.base import NotFoundHandler
 from server.handlers.operations import (
     HealthHandler,
@@ -28,36 +37,27 @@ from server.handlers.operations import (
     StatusHandler,
 )
 from server.handlers.page import PageHandler
-from server.handlers.reads import (
-    AttachmentHandler,
-    ListHandler,
-    RecordHandler,
-    SearchHandler,
-    SheetsHandler,
-)
+from server.handlers.reads import find_route
 from server.handlers.webhook import WebhookHandler
 from server.metrics import Metrics
+from server.reading import Headers, ReadDelegate, standing_headers
 from server.secret import Secret
 
 QUERY_THREADS = 2
 T = TypeVar("T")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
-# Names that begin with an underscore belong to the API itself, so they stand before the sheets.
+# What is read, the bulk of all requests, is answered by `server.reading` before these are looked at.
 ROUTES: Sequence[tuple[str, type[Any]]] = (
     (r"/", PageHandler),
     (r"/healthz", HealthHandler),
     (r"/readyz", ReadyHandler),
     (r"/metrics", MetricsHandler),
-    (r"/api/?", SheetsHandler),
     (r"/api/_internal/reload-data", WebhookHandler),
     (r"/api/_internal/status", StatusHandler),
     (r"/api/_internal/reloads/([^/]+)", ReloadHandler),
-    (r"/api/_internal(?:/.*)?", NotFoundHandler),
-    (r"/api/_search", SearchHandler),
-    (r"/api/_attachments/([^/]+)/(.+)", AttachmentHandler),
-    (r"/api/([^/]+)", ListHandler),
-    (r"/api/([^/]+)/(.*)", RecordHandler),
 )
+READ_PREFIX, INTERNAL_PREFIX = "/api", "/api/_internal"
 
 
 class LivesheetsApplication(Application):
@@ -72,6 +72,7 @@ class LivesheetsApplication(Application):
         journal: Journal,
         poller: Poller,
         metrics: Metrics,
+        accounts: Accounts,
         reload_secrets: Sequence[Secret | None],
         cors_origins: Sequence[str],
     ) -> None:
@@ -85,8 +86,10 @@ class LivesheetsApplication(Application):
         self.journal = journal
         self.poller = poller
         self.metrics = metrics
+        self.accounts = accounts
         self.reload_secrets = tuple(reload_secrets)
-        self.cors_origins = frozenset(cors_origins)
+        self._cors_origins = frozenset(cors_origins)
+        self._standing_headers = standing_headers(self._cors_origins, None)
         self.stopping = False
         self.in_flight = 0
         self.idle = asyncio.Event()
@@ -101,8 +104,25 @@ class LivesheetsApplication(Application):
         """The branch that is served, None while that is not known yet."""
         return self._builder.branch
 
-    def next_request_id(self) -> str:
-        """An id that no other request of this process has."""
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
+        """Lead reads past Tornado's handlers, everything else to them."""
+        return _Door(
+            self,
+            request_conn,
+            lambda: super(LivesheetsApplication, self).start_request(server_conn, request_conn),
+        )
+
+    def standing_headers(self, origin: str | None) -> Headers:
+        """The headers that every read has, for a browser at `origin`."""
+        if origin is None or "*" in self._cors_origins:
+            return self._standing_headers
+        return standing_headers(self._cors_origins, origin)
+
+    def request_id(self, headers: HTTPHeaders) -> str:
+        """The id that a client or proxy gave, if it is a plain one, or one that no other request here has."""
+        offered = headers.get("X-Request-Id")
+        if offered is not None and _REQUEST_ID.fullmatch(offered):
+            return offered
         return f"{self._request_prefix}-{next(self._request_numbers):x}"
 
     def request_ended(self) -> None:
@@ -129,3 +149,41 @@ class LivesheetsApplication(Application):
     def close(self) -> None:
         """End the threads; for when no request is left."""
         self._threads.shutdown()
+
+
+class _Door(HTTPMessageDelegate):
+    """Looks at a request's first line and hands the request on."""
+
+    def __init__(
+        self,
+        app: LivesheetsApplication,
+        connection: HTTPConnection,
+        others: Callable[[], HTTPMessageDelegate],
+    ) -> None:
+        self._app = app
+        self._connection = connection
+        self._others = others
+        self._delegate: HTTPMessageDelegate | None = None
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        assert isinstance(start_line, RequestStartLine)
+        path = start_line.path.partition("?")[0]
+        below = path.startswith(f"{READ_PREFIX}/") or path == READ_PREFIX
+        if below and not path.startswith(INTERNAL_PREFIX):
+            self._delegate = ReadDelegate(self._app, self._connection, start_line, find_route(path))
+        else:
+            self._delegate = self._others()
+        return self._delegate.headers_received(start_line, headers)
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        return self._delegate.data_received(chunk) if self._delegate else None
+
+    def finish(self) -> None:
+        if self._delegate is not None:
+            self._delegate.finish()
+
+    def on_connection_close(self) -> None:
+        if self._delegate is not None:
+            self._delegate.on_connection_close()

@@ -1,4 +1,4 @@
-"""`livesheets check`: load a branch as the server would and report every problem, for the data repository's own CI."""
+"""`livesheets check`: load a branch as the server would and report every problem."""
 
 from __future__ import annotations
 

@@ -214,7 +214,7 @@ def _serve(settings: Settings, announce: Callable[[int], None]) -> None:
     for warning in settings.warnings:
         err.print(f"warning: {warning}", markup=False)
     try:
-        service = Service(settings, settings.repo_path.absolute(), logs.dropped)
+        service = Service(settings, settings.repo_path.absolute(), logs)
     except InUse as error:
         logs.close()
         _fail(str(error), IN_USE)

@@ -23,7 +23,7 @@ FREE_BYTES_MIN = 512 << 20
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at; `remedy` says what to do about a fault, `configuration` that a setting is at fault."""
+    """One thing looked at; `remedy` mends a fault, `configuration` says that a setting is at fault."""
 
     subject: str
     ok: bool

@@ -15,6 +15,7 @@ from typing import Final, TextIO
 PENDING_BYTES_MAX: Final = 4 * 1024 * 1024
 BATCH_BYTES_MAX: Final = 1024 * 1024
 CLOSE_TIMEOUT_S: Final = 2.0
+LINGER_S: Final = 0.02
 
 
 class LogWriter:
@@ -43,6 +44,7 @@ class LogWriter:
         self._dropped = 0
         self._reported = 0
         self._closed = False
+        self._closing = threading.Event()
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
         self._thread.start()
@@ -69,6 +71,7 @@ class LogWriter:
         with self._guard:
             if not self._closed:
                 self._closed = True
+                self._closing.set()
                 self._lines.put(None)
         atexit.unregister(self.close)
         self._thread.join(timeout_s)
@@ -78,6 +81,9 @@ class LogWriter:
         ended = False
         while not ended:
             batch, size = [self._lines.get()], 0
+            # Woken for every line, this thread would take the interpreter from the event loop
+            # as often: under load that costs as much as the answers themselves.
+            self._closing.wait(LINGER_S)
             while batch[-1] is not None and size < BATCH_BYTES_MAX and not self._lines.empty():
                 size += len(batch[-1])
                 batch.append(self._lines.get())

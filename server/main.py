@@ -25,8 +25,10 @@ from reload.reloader import Reloader
 from reload.repository import Repository
 from reload.snapshot import Snapshots
 from reload.state_folder import StateFolder
+from server.accounts import Accounts
 from server.app import LivesheetsApplication
 from server.lock import DirectoryLock
+from server.logs import Logs
 from server.metrics import Metrics
 from server.settings import Settings
 from server.variables import VARIABLES
@@ -47,7 +49,7 @@ log = structlog.get_logger()
 class Service:
     """One running server: the engine, the application, the sockets."""
 
-    def __init__(self, settings: Settings, repo_path: Path, log_lines_dropped: Callable[[], int]) -> None:
+    def __init__(self, settings: Settings, repo_path: Path, logs: Logs) -> None:
         self._settings = settings
         self._lock = DirectoryLock(repo_path)
         self._state_path = settings.state_path or repo_path.with_name(repo_path.name + ".state")
@@ -60,7 +62,8 @@ class Service:
         self._builder = Builder(
             lambda: _open(settings, repo_path), StateFolder(self._state_path), policy, log.info
         )
-        self.metrics = Metrics(self.snapshots, self.journal, log_lines_dropped)
+        self.metrics = Metrics(self.snapshots, self.journal, logs.dropped)
+        self._accounts = Accounts(self.metrics, logs.plain)
         observers = (self.journal.observe, self.metrics.observe_reload, self._observe)
         self.reloader = Reloader(self._builder, self.snapshots, observers)
         self.poller = Poller(self.reloader, settings.poll_interval_s)
@@ -85,6 +88,7 @@ class Service:
             journal=self.journal,
             poller=self.poller,
             metrics=self.metrics,
+            accounts=self._accounts,
             reload_secrets=(settings.reload_secret, settings.reload_secret_previous),
             cors_origins=settings.cors_origins,
         )
@@ -181,7 +185,7 @@ def _open(settings: Settings, repo_path: Path) -> Repository:
 
 
 def _stale_after_s(settings: Settings) -> float | None:
-    """After how many seconds without an answer the remote counts as lost; None where nobody asks it regularly."""
+    """After how many seconds without an answer the remote counts as lost; None where nobody polls it."""
     if settings.poll_interval_s <= 0:
         return None
     return STALE_POLLS * settings.poll_interval_s + settings.git_timeout_s

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import (
@@ -35,7 +34,8 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         self.registry.register(_State(snapshots, journal, log_lines_dropped))
         self._reloads = Counter(
-            "livesheets_reloads", "Reloads by what asked for them and how they ended.", ("trigger", "outcome"),
+            "livesheets_reloads", "Reloads by what asked for them and how they ended.",
+            ("trigger", "outcome"),
             registry=self.registry,
         )  # fmt: skip
         self._phases = Histogram(
@@ -154,8 +154,3 @@ def _by_folder(problems: Iterable[object], records: Mapping[str, int]) -> dict[s
         sheet = next((name for name in records if path.startswith(f"{name}/")), "")
         counts[sheet] = counts.get(sheet, 0) + 1
     return counts
-
-
-def perf_counter() -> float:
-    """Seconds on the clock that requests are measured with."""
-    return time.perf_counter()

@@ -7,7 +7,10 @@ from tornado.template import Loader
 from server.handlers.base import Handler
 from server.representations import rfc3339, sheet_url
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
 
 
 class PageHandler(Handler):

@@ -74,3 +74,16 @@ def test_what_happens_to_a_secret_file_is_logged_once_without_the_value(tmp_path
     assert [line["event"] for line in logged] == ["secret.refused", "secret.changed"]
     assert "hunter2" not in str(logged)
     assert OTHER not in str(logged)
+
+
+@pytest.mark.parametrize("value", [b"", b"hunter2", b" hunter2" + b"x" * 32, b"x" * 32 + b"hunter2\n"])
+def test_a_refused_secret_is_not_shown(value: bytes) -> None:
+    with pytest.raises(SecretError) as caught:
+        Secret(value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_secret_in_a_file_is_read_without_its_line_end(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f"{SECRET}\r\n")
+    assert Secret(file=file).current() == SECRET.encode()

@@ -1,0 +1,302 @@
+"""How a read is answered: below Tornado's request handlers, whose generality costs more than the answer.
+
+An answer is a pure function of the commit and the URL. The snapshot is captured once, what can be
+computed once a snapshot is, and a client that has this answer gets 304 before anything is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import re
+import zlib
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from http.client import responses
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+import structlog
+from tornado.httputil import (
+    HTTPConnection,
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    RequestStartLine,
+    ResponseStartLine,
+)
+from tornado.iostream import StreamClosedError
+
+from reload.reader import Reader
+from reload.snapshot import Answer, Snapshot
+from server.accounts import clock
+from server.errors import PROBLEM_TYPE, ApiError, as_api_error, problem_document
+from server.query import next_url
+
+if TYPE_CHECKING:
+    from server.app import LivesheetsApplication
+
+JSON_TYPE = "application/json; charset=utf-8"
+COMPRESSED_BYTES_MIN = 1_400
+GZIP_LEVEL = 5
+# Part of every ETag: raised when the same commit is shown in another way.
+REPRESENTATION = 1
+
+METHODS = ("GET", "HEAD", "OPTIONS")
+_EXPOSED = "ETag, Link, X-Data-Commit, X-Request-Id"
+_ACCEPTS_GZIP = re.compile(
+    r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[\d.]+\s*)?(?:,|$)", re.IGNORECASE
+)
+
+log = structlog.get_logger()
+
+Headers = list[tuple[str, str]]
+
+
+@dataclass(slots=True)
+class Response:
+    """What goes back to the client."""
+
+    body: bytes
+    status: int = 200
+    content_type: str = JSON_TYPE
+    headers: Headers = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Read:
+    """One request to read, and the snapshot that all of its answer comes from."""
+
+    app: LivesheetsApplication
+    snapshot: Snapshot
+    path: str
+    query: str
+    uri: str
+    request_headers: HTTPHeaders
+
+    async def in_thread(self, ask: Callable[[Reader], Answer]) -> Response:
+        """The answer to this URL from the snapshot's cache, or asked of a reader in a thread."""
+        found = self.snapshot.cache.get(self.uri)
+        if found is None:
+            found = await self.app.in_thread(_lend, self.snapshot, ask)
+            self.snapshot.cache.put(self.uri, found)
+        return self.respond(found)
+
+    def on_loop(self, ask: Callable[[Reader], Answer]) -> Response:
+        """The same for what takes well under a millisecond, asked on the loop."""
+        found = self.snapshot.cache.get(self.uri)
+        if found is None:
+            found = ask(self.snapshot.reader)
+            self.snapshot.cache.put(self.uri, found)
+        return self.respond(found)
+
+    def respond(self, answer: Answer) -> Response:
+        """An answer as a response: the next page in a header, compressed where it pays and is wanted."""
+        response = Response(answer.body)
+        if answer.next_cursor is not None:
+            url = next_url(self.path, self.query, answer.next_cursor)
+            response.headers.append(("Link", f'<{url}>; rel="next"'))
+        if len(answer.body) >= COMPRESSED_BYTES_MIN:
+            response.headers.append(("Vary", "Accept-Encoding"))
+            if _ACCEPTS_GZIP.search(self.request_headers.get("Accept-Encoding", "")):
+                response.body = self._compressed(answer.body)
+                response.headers.append(("Content-Encoding", "gzip"))
+        return response
+
+    def _compressed(self, body: bytes) -> bytes:
+        key = ("gzip", self.uri)
+        packed = self.snapshot.cache.get(key)
+        if packed is None:
+            packed = Answer(gzip.compress(body, GZIP_LEVEL, mtime=0))
+            self.snapshot.cache.put(key, packed)
+        return packed.body
+
+
+Endpoint = Callable[..., Response | Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a path leads: the label for metrics, what answers, and the path's decoded parts."""
+
+    label: str
+    endpoint: Endpoint
+    arguments: tuple[str, ...]
+
+
+class ReadHeaders(HTTPHeaders):
+    """Headers of which the first, those that every read has, are written as they stand."""
+
+    def __init__(self, standing: Sequence[tuple[str, str]], others: Iterable[tuple[str, str]]) -> None:
+        super().__init__()
+        self._standing = standing
+        self._others = others
+
+    def get_all(self) -> Iterable[tuple[str, str]]:
+        """Every header; what Tornado itself sets comes last."""
+        yield from self._standing
+        yield from self._others
+        yield from super().get_all()
+
+
+class ReadDelegate(HTTPMessageDelegate):
+    """Answers one request to read."""
+
+    def __init__(
+        self,
+        app: LivesheetsApplication,
+        connection: HTTPConnection,
+        line: RequestStartLine,
+        route: Route | None,
+    ) -> None:
+        self._app = app
+        self._connection = connection
+        self._method = line.method
+        self._uri = line.path
+        self._path, _, self._query = line.path.partition("?")
+        self._route = route
+        self._begun = clock()
+        self._headers = HTTPHeaders()
+        self._request_id = ""
+        self._snapshot: Snapshot | None = None
+        self._etag: str | None = None
+        app.in_flight += 1
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        """Keep the request's headers."""
+        self._headers = headers
+        self._request_id = self._app.request_id(headers)
+        return None
+
+    def finish(self) -> None:
+        """The request is whole: answer it."""
+        try:
+            response = self._answer()
+        except Exception as error:  # whatever breaks leaves as a problem document
+            self._send(self._failure(error))
+            return
+        if isinstance(response, Response):
+            self._send(response)
+        else:
+            asyncio.ensure_future(self._send_later(response))  # noqa: RUF006 (the connection waits for it)
+
+    def on_connection_close(self) -> None:
+        """The client went away before its request was whole."""
+        self._release()
+        self._app.request_ended()
+
+    async def _send_later(self, response: Awaitable[Response]) -> None:
+        try:
+            answer = await response
+        except Exception as error:
+            answer = self._failure(error)
+        self._send(answer)
+
+    def _answer(self) -> Response | Awaitable[Response]:
+        if self._method not in METHODS:
+            allowed = [("Allow", ", ".join(METHODS))]
+            raise ApiError("method-not-allowed", f"{self._method} is not allowed here", dict(allowed))
+        if self._method == "OPTIONS":
+            return _preflight()
+        if self._route is None:
+            raise ApiError("not-found", f"no route {self._path[:200]!r}; GET /api lists the sheets")
+        snapshot = self._app.snapshots.current
+        if snapshot is None:
+            raise ApiError("not-ready", self._app.why_not_ready(), {"Retry-After": "5"})
+        self._snapshot = snapshot
+        snapshot.enter()
+        # The URL is part of the tag, so that a client which sends it has had a 200 from this very URL.
+        self._etag = f'"{snapshot.commit}-{REPRESENTATION}-{zlib.crc32(self._uri.encode()):08x}"'
+        known = self._headers.get("If-None-Match")
+        if known is not None and self._etag in known:
+            return Response(b"", 304)
+        arguments = [unquote(part, errors="strict") for part in self._route.arguments]
+        read = Read(self._app, snapshot, self._path, self._query, self._uri, self._headers)
+        return self._route.endpoint(read, *arguments)
+
+    def _failure(self, error: Exception) -> Response:
+        """The problem document for whatever went wrong; a bug is logged with its trace."""
+        self._etag = None
+        answer = as_api_error(error)
+        if isinstance(error, UnicodeDecodeError):
+            answer = ApiError("not-found", "the path is not UTF-8")
+        if answer is None:
+            log.error("request.crashed", request_id=self._request_id, exc_info=error)
+            answer = ApiError("internal-error", "the request could not be answered; the log has its trace")
+        body = problem_document(answer, self._request_id)
+        return Response(body, answer.status, PROBLEM_TYPE, [*answer.headers.items()])
+
+    def _send(self, response: Response) -> None:
+        if response.status == 200 and self._headers.get("If-None-Match", "").strip() == "*":
+            response = Response(b"", 304)
+        self._add_headers(response)
+        standing = self._app.standing_headers(self._headers.get("Origin"))
+        bodiless = self._method == "HEAD" or response.status in (204, 304)
+        line = ResponseStartLine("HTTP/1.1", response.status, responses.get(response.status, "Unknown"))
+        own = ReadHeaders(standing, response.headers)
+        if response.status not in (204, 304):
+            own["Content-Length"] = str(len(response.body))
+        sent = self._connection.write_headers(line, own, None if bodiless else response.body)
+        sent.add_done_callback(_forget_closed_stream)
+        self._connection.finish()
+        self._close_account(response.status)
+
+    def _add_headers(self, response: Response) -> None:
+        headers = response.headers
+        headers.append(("X-Request-Id", self._request_id))
+        if response.body or self._method == "HEAD":
+            headers.append(("Content-Type", response.content_type))
+        if self._snapshot is not None:
+            headers.append(("X-Data-Commit", self._snapshot.commit))
+        if self._etag is not None and not any(name == "ETag" for name, _ in headers):
+            headers.append(("ETag", f"W/{self._etag}"))
+            headers.append(("Cache-Control", "no-cache"))
+        if self._app.stopping:
+            headers.append(("Connection", "close"))
+
+    def _close_account(self, status: int) -> None:
+        more = {"commit": self._snapshot.commit[:12]} if self._snapshot is not None else {}
+        self._release()
+        label = self._route.label if self._route is not None else "none"
+        self._app.accounts.close_account(
+            label, self._method, self._path, status, self._begun, self._request_id, more
+        )
+        self._app.request_ended()
+
+    def _release(self) -> None:
+        if self._snapshot is not None:
+            self._snapshot.leave()
+            self._snapshot = None
+
+
+def _preflight() -> Response:
+    """What a browser asks before it reads from another origin."""
+    headers = [
+        ("Access-Control-Allow-Methods", ", ".join(METHODS)),
+        ("Access-Control-Allow-Headers", "If-None-Match, If-Range, Range, X-Request-Id"),
+        ("Access-Control-Max-Age", "86400"),
+    ]
+    return Response(b"", 204, headers=headers)
+
+
+def standing_headers(origins: frozenset[str], origin: str | None) -> Headers:
+    """The headers of every read for a browser at `origin`."""
+    headers = [("X-Content-Type-Options", "nosniff"), ("Access-Control-Expose-Headers", _EXPOSED)]
+    if "*" in origins:
+        headers.append(("Access-Control-Allow-Origin", "*"))
+    elif origins:
+        headers.append(("Vary", "Origin"))
+        if origin in origins:
+            headers.append(("Access-Control-Allow-Origin", str(origin)))
+    return headers
+
+
+def _lend(snapshot: Snapshot, ask: Callable[[Reader], Answer]) -> Answer:
+    with snapshot.lend() as reader:
+        return ask(reader)
+
+
+def _forget_closed_stream(sent: asyncio.Future[None]) -> None:
+    if not sent.cancelled() and isinstance(sent.exception(), StreamClosedError):
+        log.debug("request.client_gone")
