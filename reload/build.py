@@ -7,25 +7,23 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Literal
 
 import apsw
 
 from reload.child import BuildChild, Job
+from reload.clone import Clone, Note, is_damage
 from reload.difference import TooLarge, apply_difference
 from reload.errors import (
     BuildFailed,
     DataRejected,
     DeletionsHeld,
-    Diverged,
     RefMoved,
     ReloadError,
-    Rewound,
     StoreError,
 )
+from reload.history import Consent, Target, find_target
 from reload.reader import Reader
-from reload.repository import Move, Repository, unborn
+from reload.repository import Move, Repository
 from reload.snapshot import Served, Snapshot
 from reload.state_folder import StateFolder
 from reload.store import Changes, Store
@@ -34,9 +32,7 @@ HELD_SHEET_RECORDS_MIN = 20
 MOVE_ATTEMPTS = 3
 LOG_BYTES_MAX = 4 << 20
 
-Consent = Literal["rewrite", "deletions"]
 Progress = Callable[[int, int], None]
-Note = Callable[..., None]
 
 
 class Phases:
@@ -61,16 +57,6 @@ class Policy:
 
     follow_rewrites: bool = False
     allow_deletions: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Where a reload leads: `accepted` is the remote's commit, `rewound` set where history was rewritten."""
-
-    commit: str
-    accepted: str | None
-    rewound: str | None = None
-    ahead: bool = False
 
 
 @dataclass(slots=True)
@@ -104,12 +90,12 @@ class Builder:
 
     def __init__(
         self,
-        open_repository: Callable[[], Repository],
+        clone: Clone,
         folder: StateFolder,
         policy: Policy,
         note: Note,
     ) -> None:
-        self._open_repository = open_repository
+        self._clone = clone
         self._opened: Repository | None = None
         self._folder = folder
         self._policy = policy
@@ -125,11 +111,18 @@ class Builder:
     def repository(self) -> Repository:
         """The data repository, opened (and made) when first needed; raises what opening it raises."""
         if self._opened is None:
-            self._opened = self._open_repository()
-            self._questions = self._opened.twin()
-            if self._stopped:
-                self.stop()
+            self._use(self._clone.open())
+        assert self._opened is not None
         return self._opened
+
+    def _use(self, repository: Repository) -> None:
+        with self._questions_guard:
+            for old in (self._questions, self._opened):
+                if old is not None:
+                    old.close()
+            self._opened, self._questions = repository, repository.twin()
+        if self._stopped:
+            self.stop()
 
     @property
     def branch(self) -> str | None:
@@ -156,14 +149,45 @@ class Builder:
         phases: Phases,
         progress: Progress,
     ) -> Prepared:
-        """Everything up to the swap; raises a ReloadError with nothing changed for readers or refs."""
+        """Everything up to the swap; raises a ReloadError with nothing changed for readers or refs.
+
+        A damaged repository is replaced by a fresh clone, once, and a stuck lock cleared.
+        """
+        try:
+            return self._prepare(served, fetch, consent, phases, progress)
+        except ReloadError as error:
+            if getattr(error, "reason", "") in ("lock-stuck", "timeout"):
+                self._clone.clear_leftovers()
+            if not is_damage(error) or not self.repository.has_remote:
+                raise
+            with phases("replace"):
+                self._replace_repository(served, str(error))
+        return self._prepare(served, fetch, consent, phases, progress)
+
+    def _replace_repository(self, served: Served | None, reason: str) -> None:
+        """A fresh clone in place of the damaged one, its branch where it is served."""
+        self._use(self._clone.replace(reason))
+        self._rejected = None
+        if served is not None and self.repository.resolve(served.commit):
+            self.repository.prepare_move(served.commit, accepted=served.commit).commit()
+
+    def _prepare(
+        self,
+        served: Served | None,
+        fetch: bool,
+        consent: frozenset[Consent],
+        phases: Phases,
+        progress: Progress,
+    ) -> Prepared:
         if fetch and self.repository.has_remote:
             with phases("fetch"):
                 self.repository.fetch()
+        follow = self._policy.follow_rewrites or "rewrite" in consent
         for attempt in range(MOVE_ATTEMPTS):
             with phases("compare"):
-                target = self._target(served, consent, fetch)
-            if served is not None and target.commit == served.commit:
+                serving = served.commit if served else None
+                target = find_target(self.repository, serving, follow=follow, fetched=fetch)
+            if target.commit == serving:
                 return Prepared(target, move=self._move(target))
             try:
                 return self._prepare_commit(target, served, consent, phases, progress)
@@ -211,45 +235,6 @@ class Builder:
         """Close the store; to be called when `prepare` has ended."""
         if self._store is not None:
             self._store.close()
-
-    # -- where to go ------------------------------------------------------------------------------
-
-    def _target(self, served: Served | None, consent: frozenset[Consent], fetched: bool) -> Target:
-        local = self.repository.local_commit()
-        wanted = self.repository.has_remote and (fetched or local is None)
-        remote = self.repository.remote_commit() if wanted else None
-        if remote is None:
-            if local is None:
-                raise unborn(self.repository.branch)
-            return self._onward(served, Target(local, None), consent)
-        if local is None:
-            return self._onward(served, Target(remote, remote), consent)
-        relation = self.repository.relation(local, remote)
-        if relation in ("same", "ahead"):
-            return self._onward(served, Target(remote, remote), consent)
-        accepted = self.repository.accepted_commit()
-        if relation == "behind" and (accepted is None or self.repository.contains(remote, accepted)):
-            return self._onward(served, Target(local, remote, ahead=True), consent)
-        return self._rewritten(local, remote, relation == "behind", consent)
-
-    def _rewritten(self, local: str, remote: str, back: bool, consent: frozenset[Consent]) -> Target:
-        if self._policy.follow_rewrites or "rewrite" in consent:
-            entry = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{local[:12]}"
-            return Target(remote, remote, rewound=entry)
-        if back:
-            message = f"the remote moved back to {remote[:12]}; {local[:12]} stays served"
-            raise Rewound(message, remote)
-        message = f"{remote[:12]} on the remote and {local[:12]} here each have commits of their own"
-        raise Diverged(message, remote)
-
-    def _onward(self, served: Served | None, target: Target, consent: frozenset[Consent]) -> Target:
-        """The target, if it descends from what is served."""
-        if served is None or target.rewound or self.repository.contains(target.commit, served.commit):
-            return target
-        back = self.repository.contains(served.commit, target.commit)
-        return self._rewritten(served.commit, target.commit, back, consent)
-
-    # -- how to get there -------------------------------------------------------------------------
 
     def _prepare_commit(
         self,

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
 
 from reload.errors import DataRejected, Problem
 from reload.outcome import Outcome
 
 HISTORY_MAX = 50
-# Outcomes after which the remote is known to have answered.
-_UNREACHED = frozenset({"fetch-failed"})
+# An announced commit that has not arrived by then is shown as missing and looked for no more.
+ANNOUNCED_DEADLINE_S = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,14 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
+class Announced:
+    """A commit that a webhook named and that the branch does not hold yet."""
+
+    commit: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteState:
     """What is known of the remote: its commit when last seen, when it last answered, its last error."""
 
@@ -35,14 +47,19 @@ class RemoteState:
 
 
 class Journal:
-    """Observes every outcome; three clocks kept apart: remote reached, remote commit seen, commit applied."""
+    """Observes every outcome; three clocks kept apart: remote reached, remote commit seen, commit applied.
 
-    def __init__(self, *, has_remote: bool, stale_after_s: float | None) -> None:
+    What was refused is kept in `path` across restarts; the file is a note, losing it is harmless.
+    """
+
+    def __init__(self, *, has_remote: bool, stale_after_s: float | None, path: Path | None = None) -> None:
         self._has_remote = has_remote
         self._stale_after_s = stale_after_s
+        self._path = path
         self.history: deque[Outcome] = deque(maxlen=HISTORY_MAX)
         self.remote = RemoteState()
-        self.rejected: Rejected | None = None
+        self.rejected = _read(path)
+        self.announced: Announced | None = None
         self.served_at: datetime | None = None
         self.in_step = False
         self.consecutive_failures = 0
@@ -56,25 +73,23 @@ class Journal:
             self.served_at = now
         if outcome.fetched:
             self._observe_remote(outcome, now)
-        self._observe_rejection(outcome, now)
+            self._observe_rejection(outcome, now)
 
-    def _observe_remote(self, outcome: Outcome, now: datetime) -> None:
-        reached = outcome.outcome not in _UNREACHED
-        self.in_step = outcome.ok
-        self.consecutive_failures = 0 if outcome.ok else self.consecutive_failures + 1
-        self.remote = RemoteState(
-            outcome.remote_commit or self.remote.commit,
-            now if reached else self.remote.last_reached_at,
-            None if outcome.ok else str(outcome.error),
-        )
+    def announce(self, commit: str) -> None:
+        """Note that a webhook named a commit which the branch does not hold."""
+        if self.announced is None or self.announced.commit != commit:
+            self.announced = Announced(commit, self.now())
 
-    def _observe_rejection(self, outcome: Outcome, now: datetime) -> None:
-        commit = getattr(outcome.error, "commit", None)
-        if outcome.ok:
-            self.rejected = None
-        elif commit is not None and (self.rejected is None or self.rejected.commit != commit):
-            problems = outcome.error.problems if isinstance(outcome.error, DataRejected) else ()
-            self.rejected = Rejected(commit, now, outcome.outcome, problems)
+    def arrived(self) -> None:
+        """Note that the announced commit is served."""
+        self.announced = None
+
+    @property
+    def awaits_announced(self) -> bool:
+        """Whether an announced commit is still worth looking for."""
+        if self.announced is None:
+            return False
+        return (self.now() - self.announced.since).total_seconds() < ANNOUNCED_DEADLINE_S
 
     @property
     def last(self) -> Outcome | None:
@@ -87,7 +102,52 @@ class Journal:
         if not self._has_remote:
             return self.served_at is not None
         reached = self.remote.last_reached_at
-        if not self.in_step or reached is None:
+        if not self.in_step or reached is None or self.announced is not None:
             return False
         age_s = (self.now() - reached).total_seconds()
         return self._stale_after_s is None or age_s <= self._stale_after_s
+
+    def _observe_remote(self, outcome: Outcome, now: datetime) -> None:
+        self.in_step = outcome.ok
+        self.consecutive_failures = 0 if outcome.ok else self.consecutive_failures + 1
+        self.remote = RemoteState(
+            outcome.remote_commit or self.remote.commit,
+            now if outcome.reached else self.remote.last_reached_at,
+            None if outcome.ok else str(outcome.error),
+        )
+
+    def _observe_rejection(self, outcome: Outcome, now: datetime) -> None:
+        before = self.rejected
+        commit = getattr(outcome.error, "commit", None) or getattr(outcome.error, "remote_commit", None)
+        if outcome.ok:
+            self.rejected = None
+        elif commit is not None and (
+            before is None or (before.commit, before.code) != (commit, outcome.outcome)
+        ):
+            problems = outcome.error.problems if isinstance(outcome.error, DataRejected) else ()
+            self.rejected = Rejected(commit, now, outcome.outcome, problems)
+        if self.rejected != before:
+            self._write()
+
+    def _write(self) -> None:
+        if self._path is None:
+            return
+        with contextlib.suppress(OSError):  # a full disk must not end a reload that has ended well
+            if self.rejected is None:
+                self._path.unlink(missing_ok=True)
+                return
+            partial = self._path.with_name(self._path.name + ".new")
+            partial.write_bytes(orjson.dumps(asdict(self.rejected)))
+            partial.replace(self._path)
+
+
+def _read(path: Path | None) -> Rejected | None:
+    """What an earlier run noted; whatever cannot be read counts as nothing."""
+    if path is None:
+        return None
+    try:
+        noted = orjson.loads(path.read_bytes())
+        problems = tuple(Problem(**problem) for problem in noted["problems"])
+        return Rejected(noted["commit"], datetime.fromisoformat(noted["at"]), noted["code"], problems)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None

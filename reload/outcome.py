@@ -66,6 +66,11 @@ class Outcome:
         return self.outcome in SUCCESSES
 
     @property
+    def reached(self) -> bool:
+        """Whether the remote was asked and answered."""
+        return self.fetched and self.outcome != "fetch-failed"
+
+    @property
     def no_changes(self) -> bool:
         """Whether the reload succeeded without serving another commit."""
         return self.ok and self.old_commit == self.new_commit

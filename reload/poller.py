@@ -45,7 +45,7 @@ class Poller:
         """Any reload that asked the remote postpones the next poll."""
         if self._callback is None or not outcome.fetched:
             return
-        failed = outcome.outcome == "fetch-failed"
+        failed = not outcome.reached
         self.consecutive_failures = self.consecutive_failures + 1 if failed else 0
         self._wait()
 

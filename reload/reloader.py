@@ -16,13 +16,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from reload.build import Builder, Consent, Phases, Prepared
+from reload.build import Builder, Phases, Prepared
 from reload.errors import BuildFailed, DataRejected, ReloadError
+from reload.history import Consent
+from reload.journal import Journal
 from reload.outcome import Outcome, Trigger
 from reload.snapshot import Snapshot, Snapshots
 
 ANNOUNCED_RETRIES = 3
 ANNOUNCED_RETRY_S = 0.5
+CHASE_FIRST_S = 2.0
+CHASE_MAX_S = 60.0
 
 Observer = Callable[[Outcome], None]
 
@@ -45,14 +49,22 @@ class CommitNotOnBranch(ReloadError):
 class Reloader:
     """Brings the served Snapshot up to the branch; lives on the event loop, works on a thread."""
 
-    def __init__(self, builder: Builder, snapshots: Snapshots, observers: tuple[Observer, ...] = ()) -> None:
+    def __init__(
+        self,
+        builder: Builder,
+        snapshots: Snapshots,
+        journal: Journal,
+        observers: tuple[Observer, ...] = (),
+    ) -> None:
         self._builder = builder
         self._snapshots = snapshots
+        self._journal = journal
         self._observers = observers
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reload")
         self._running: asyncio.Task[Outcome] | None = None
         self._waiting: Waiting | None = None
         self._remote_commit: str | None = None
+        self._chase: asyncio.Task[None] | None = None
         self._closed = False
         self.on_progress: Callable[[int, int], None] = lambda done, total: None
 
@@ -87,12 +99,13 @@ class Reloader:
                 return outcome
             if attempt < ANNOUNCED_RETRIES - 1:
                 await asyncio.sleep(ANNOUNCED_RETRY_S)
-        error = CommitNotOnBranch(f"commit {announced} is not on the branch after fetching it")
-        return replace(outcome, outcome=error.outcome, error=error, rebuilt=False)
+        return await self._missing(outcome, str(announced))
 
     async def close(self) -> None:
         """End git and the build, wait for the reload that runs, and start none any more."""
         self._closed = True
+        if self._chase is not None:
+            self._chase.cancel()
         self._builder.stop()
         while self._running is not None:
             await asyncio.wait([self._running])
@@ -124,6 +137,28 @@ class Reloader:
         except ReloadError:
             return False
 
+    async def _missing(self, outcome: Outcome, announced: str) -> Outcome:
+        """The outcome for a commit that is not there; it is looked for later."""
+        error = CommitNotOnBranch(f"commit {announced} is not on the branch after fetching it")
+        missing = replace(outcome, id=_new_id(), outcome=error.outcome, error=error, rebuilt=False)
+        self._expect(announced)
+        await self._report(missing)
+        return missing
+
+    def _expect(self, announced: str) -> None:
+        """Remember an announced commit and look for it, ever less often, until it is there or overdue."""
+        self._journal.announce(announced)
+        if self._chase is None or self._chase.done():
+            self._chase = asyncio.create_task(self._look_until_there())
+
+    async def _look_until_there(self) -> None:
+        wait_s = CHASE_FIRST_S
+        while self._journal.awaits_announced:
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, CHASE_MAX_S)
+            if self._journal.awaits_announced:
+                await self._join(Trigger.WEBHOOK, frozenset())
+
     async def _join(self, trigger: Trigger, consent: frozenset[Consent], fetch: bool = True) -> Outcome:
         """The outcome of a reload that begins from now on, shared with whoever else waits for it."""
         if self._waiting is None:
@@ -144,9 +179,17 @@ class Reloader:
             outcome = await self._run(waiting, fetch)
         finally:
             self._running = None
+        await self._report(outcome)
+        return outcome
+
+    async def _report(self, outcome: Outcome) -> None:
+        self._journal.observe(outcome)
+        announced = self._journal.announced
+        if announced is not None and outcome.ok:
+            if await self._contains(outcome.new_commit, announced.commit):
+                self._journal.arrived()
         for observe in self._observers:
             observe(outcome)
-        return outcome
 
     async def _run(self, waiting: Waiting, fetch: bool) -> Outcome:
         phases = Phases()

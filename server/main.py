@@ -17,12 +17,11 @@ from tornado.ioloop import PeriodicCallback
 from tornado.netutil import bind_sockets
 
 from reload.build import Builder, Policy
-from reload.clone import open_repository
+from reload.clone import Clone
 from reload.journal import Journal
 from reload.outcome import Outcome, Trigger
 from reload.poller import Poller
 from reload.reloader import Reloader
-from reload.repository import Repository
 from reload.snapshot import Snapshots
 from reload.state_folder import StateFolder
 from server.accounts import Accounts
@@ -54,18 +53,22 @@ class Service:
         self._lock = DirectoryLock(repo_path)
         self._state_path = settings.state_path or repo_path.with_name(repo_path.name + ".state")
         self.snapshots = Snapshots()
-        self.journal = Journal(has_remote=settings.remote is not None, stale_after_s=_stale_after_s(settings))
+        folder = StateFolder(self._state_path)
+        self.journal = Journal(
+            has_remote=settings.remote is not None,
+            stale_after_s=_stale_after_s(settings),
+            path=folder.path / "rejected.json",
+        )
         policy = Policy(
             follow_rewrites=settings.rewrite == "follow",
             allow_deletions=settings.mass_delete == "allow",
         )
-        self._builder = Builder(
-            lambda: _open(settings, repo_path), StateFolder(self._state_path), policy, log.info
-        )
+        clone = Clone(repo_path, settings.remote, settings.branch, settings.git_timeout_s, log.warning)
+        self._builder = Builder(clone, folder, policy, log.info)
         self.metrics = Metrics(self.snapshots, self.journal, logs.dropped)
         self._accounts = Accounts(self.metrics, logs.plain)
-        observers = (self.journal.observe, self.metrics.observe_reload, self._observe)
-        self.reloader = Reloader(self._builder, self.snapshots, observers)
+        observers = (self.metrics.observe_reload, self._observe)
+        self.reloader = Reloader(self._builder, self.snapshots, self.journal, observers)
         self.poller = Poller(self.reloader, settings.poll_interval_s)
         self._server: HTTPServer | None = None
         self._sockets: list[socket.socket] = []
@@ -178,12 +181,6 @@ class Service:
             log.error("reload.failed", error=str(outcome.error), problems=problems[:20], **values)
 
 
-def _open(settings: Settings, repo_path: Path) -> Repository:
-    return open_repository(
-        repo_path, remote=settings.remote, branch=settings.branch, timeout_s=settings.git_timeout_s
-    )
-
-
 def _stale_after_s(settings: Settings) -> float | None:
     """After how many seconds without an answer the remote counts as lost; None where nobody polls it."""
     if settings.poll_interval_s <= 0:
@@ -199,7 +196,7 @@ def forget_secrets() -> None:
 
 
 async def run(service: Service, announce: Callable[[int], None]) -> None:
-    """Serve until SIGTERM or SIGINT; a second one ends the process at once."""
+    """Serve until SIGTERM or SIGINT; a second one ends the process at once. SIGHUP asks for a reload."""
     port = service.listen()
     service.start()
     loop = asyncio.get_running_loop()
@@ -210,7 +207,13 @@ async def run(service: Service, announce: Callable[[int], None]) -> None:
             signal.signal(number, signal.SIG_DFL)
         stopping.append(asyncio.ensure_future(service.stop()))
 
+    def hang_up() -> None:
+        log.info("server.hung_up")
+        pending.append(asyncio.ensure_future(service.reloader.reload(Trigger.COMMAND)))
+
     stopping: list[asyncio.Future[None]] = []
+    pending: list[asyncio.Future[Outcome]] = []
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     log.info("server.started", port=port, pid=os.getpid())

@@ -73,12 +73,14 @@ class Read:
     uri: str
     request_headers: HTTPHeaders
 
-    async def in_thread(self, ask: Callable[[Reader], Answer]) -> Response:
+    def in_thread(self, ask: Callable[[Reader], Answer]) -> Response | Awaitable[Response]:
         """The answer to this URL from the snapshot's cache, or asked of a reader in a thread."""
         found = self.snapshot.cache.get(self.uri)
-        if found is None:
-            found = await self.app.in_thread(_lend, self.snapshot, ask)
-            self.snapshot.cache.put(self.uri, found)
+        return self._ask_in_thread(ask) if found is None else self.respond(found)
+
+    async def _ask_in_thread(self, ask: Callable[[Reader], Answer]) -> Response:
+        found = await self.app.in_thread(_lend, self.snapshot, ask)
+        self.snapshot.cache.put(self.uri, found)
         return self.respond(found)
 
     def on_loop(self, ask: Callable[[Reader], Answer]) -> Response:

@@ -23,7 +23,7 @@ def status_document(
             "commit": journal.remote.commit,
             "lastReachedAt": _moment(journal.remote.last_reached_at),
             "lastError": journal.remote.last_error,
-            "announced": None,
+            "announced": _announced(journal),
         },
         "fresh": journal.fresh,
         "rejected": None
@@ -71,6 +71,11 @@ def _reload(outcome: Outcome) -> dict[str, Any]:
         "phasesMs": dict(outcome.phases_ms),
         "error": str(outcome.error) if outcome.error else None,
     }
+
+
+def _announced(journal: Journal) -> dict[str, Any] | None:
+    announced = journal.announced
+    return None if announced is None else {"commit": announced.commit, "since": rfc3339(announced.since)}
 
 
 def _moment(moment: Any) -> str | None:

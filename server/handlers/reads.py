@@ -78,7 +78,7 @@ def record(read: Read, sheet: str, path: str) -> Response:
     return read.respond(Answer(record_document(sheet, row, reader.attachments(sheet, path))))
 
 
-def search(read: Read) -> Awaitable[Response]:
+def search(read: Read) -> Response | Awaitable[Response]:
     """`GET /api/_search`: the best matches of all sheets, or of those named."""
     asked = read_search(read.query)
     for name in asked.sheets:

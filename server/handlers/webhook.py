@@ -11,7 +11,7 @@ import orjson
 from tornado.httputil import HTTPServerRequest
 from tornado.web import stream_request_body
 
-from reload.build import Consent
+from reload.history import Consent
 from reload.outcome import Outcome, Trigger
 from server.auth import authorize
 from server.errors import FETCH_RETRY_AFTER_S, ApiError
