@@ -98,6 +98,8 @@ def with_sizes(repository: Repository, attachments: Sequence[Attachment]) -> lis
 
 def is_utf8(path: str) -> bool:
     """Whether a path can be shown; git allows any bytes."""
+    if path.isascii():
+        return True
     try:
         path.encode()
     except UnicodeEncodeError:

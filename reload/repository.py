@@ -9,10 +9,9 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Literal, NamedTuple
 
 from reload.errors import (
     BranchMissing,
@@ -51,8 +50,7 @@ _REASONS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A file of a tree: mode in octal text, object id, path from the top of the tree."""
 
     mode: str
@@ -60,8 +58,7 @@ class Entry:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """A file that differs between two trees; `new` or `old` is None where the file is absent."""
 
     path: str
@@ -69,8 +66,7 @@ class Change:
     new: Entry | None
 
 
-@dataclass(frozen=True, slots=True)
-class Blob:
+class Blob(NamedTuple):
     """A file's content; `data` is None where `size` bytes are more than was asked for."""
 
     oid: str
@@ -204,8 +200,8 @@ class Repository:
                 output = self._objects.ask(f"{oid}\n".encode())
                 yield _blob(output, output.readline(), bytes_max)
             return
-        lines = (f"{oid}\n".encode() for oid in oids)
-        with self._git.stream("cat-file", "--batch", "--buffer", given=lines) as output:
+        lines = "".join(f"{oid}\n" for oid in oids).encode()
+        with self._git.stream("cat-file", "--batch", "--buffer", given=(lines,)) as output:
             reader = io.BufferedReader(output.raw, _STREAM_BYTES)  # type: ignore[attr-defined]
             while header := reader.readline():
                 yield _blob(reader, header, bytes_max)
@@ -317,9 +313,10 @@ def _blob(reader: IO[bytes], header: bytes, bytes_max: int) -> Blob:
         raise ObjectMissing(f"object {header.decode('utf-8', 'replace').strip()}")
     size = int(parts[2])
     if size <= bytes_max:
-        data = reader.read(size)
-        reader.read(1)
-        return Blob(parts[0].decode(), size, data)
+        data = reader.read(size + 1)
+        if len(data) <= size:
+            raise ObjectMissing(f"object {parts[0].decode()} ends after {len(data)} of {size} bytes")
+        return Blob(parts[0].decode(), size, data[:size])
     left = size + 1
     while left > 0:
         left -= len(reader.read(min(left, _STREAM_BYTES))) or left

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 from reload import toml
 from reload.errors import Problem
@@ -18,8 +19,7 @@ EXTENSIONS = {"toml": ".toml", "markdown": ".md", "mdx": ".mdx"}
 FIELD_NAME = re.compile(r"^[^\x00-\x1f\"\\.\[\]]+(?:\.[^\x00-\x1f\"\\.\[\]]+)*$")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """What a file is to a sheet: a record (`attachment` is None), or a file attached to `record`.
 
     `record` is None for a loose file below a recursive sheet, which becomes an attachment as soon as
@@ -46,7 +46,16 @@ class Sheet:
     search: tuple[str, ...] | None = None
     index: tuple[str, ...] = ()
 
-    @property
+    @cached_property
+    def _is_plain(self) -> bool:
+        """Whether every file at the template's depth with the right ending is a record, as it mostly is."""
+        return not self.template.recursive and not any(self.template.levels)
+
+    @cached_property
+    def _slashes(self) -> int:
+        return self.template.depth - 1
+
+    @cached_property
     def extension(self) -> str:
         """The ending of record files, with its dot."""
         return EXTENSIONS[self.format]
@@ -66,6 +75,8 @@ class Sheet:
         `is_file` tells whether a path relative to the root is a file of the commit; only recursive
         sheets ask, since there a folder named like a record holds attachments at any depth.
         """
+        if self._is_plain and file.count("/") == self._slashes:
+            return Place(file[: -len(self.extension)]) if file.endswith(self.extension) else None
         components = file.split("/")
         depth = self.template.depth
         if len(components) < depth:

@@ -171,25 +171,24 @@ class Store:
             f"CREATE TABLE {quoted(table)} (id INTEGER PRIMARY KEY, path TEXT NOT NULL, blob TEXT NOT NULL,"
             " record TEXT NOT NULL, text TEXT NOT NULL)"
         )
-        row = (sheet.name, table, 0, sheet.definition)
-        self._db.execute("INSERT INTO livesheets_sheets VALUES (?, ?, ?, ?)", row)
-        self.sheets[sheet.name] = sheet
-        self._tables[sheet.name] = table
-
-    def index_sheet(self, name: str) -> None:
-        """The indexes and the full-text search over what the sheet holds now."""
-        table = self._tables[name]
-        self._db.execute(f"CREATE UNIQUE INDEX {quoted(table + '/path')} ON {quoted(table)} (path)")
-        for number, field in enumerate(self.sheets[name].index):
-            index = quoted(f"{table}/index/{number}")
-            self._db.execute(f"CREATE INDEX {index} ON {quoted(table)} ({json_path(field)}, path)")
         fts = quoted(table + "_fts")
         self._db.execute(
             f"CREATE VIRTUAL TABLE {fts} USING fts5("
             f'text, content={quoted(table)}, content_rowid="id", tokenize="{TOKENIZER}")'
         )
         self._db.execute(f"INSERT INTO {fts} ({fts}, rank) VALUES ('hashsize', ?)", (_BULK_HASH_BYTES,))
-        self._db.execute(f"INSERT INTO {fts} ({fts}) VALUES ('rebuild')")
+        row = (sheet.name, table, 0, sheet.definition)
+        self._db.execute("INSERT INTO livesheets_sheets VALUES (?, ?, ?, ?)", row)
+        self.sheets[sheet.name] = sheet
+        self._tables[sheet.name] = table
+
+    def index_sheet(self, name: str) -> None:
+        """The indexes over what the sheet holds now; made last, which is cheaper than keeping them in step."""
+        table = self._tables[name]
+        self._db.execute(f"CREATE UNIQUE INDEX {quoted(table + '/path')} ON {quoted(table)} (path)")
+        for number, field in enumerate(self.sheets[name].index):
+            index = quoted(f"{table}/index/{number}")
+            self._db.execute(f"CREATE INDEX {index} ON {quoted(table)} ({json_path(field)}, path)")
 
     def drop_sheet(self, name: str) -> int:
         """Remove a sheet with all that belongs to it; how many records it held."""
@@ -216,10 +215,18 @@ class Store:
     # -- records --------------------------------------------------------------------------------
 
     def load(self, name: str, records: Iterable[Record]) -> int:
-        """Add records in bulk to a sheet that has no indexes yet; how many there were."""
+        """Add records in bulk to a sheet that has no indexes yet, searchable; how many there were.
+
+        The texts are indexed by one statement, during which other threads run.
+        """
+        table = quoted(self._tables[name])
+        fts = quoted(self._tables[name] + "_fts")
+        last = self._db.execute(f"SELECT coalesce(max(id), 0) FROM {table}").get
         insert = f"INSERT INTO {quoted(self._tables[name])} (path, blob, record, text) VALUES (?, ?, ?, ?)"
         shapes: Counter[tuple[tuple[str, str], ...]] = Counter()
         self._db.executemany(insert, _rows(records, shapes))
+        texts = f"INSERT INTO {fts} (rowid, text) SELECT id, text FROM {table} WHERE id > ?"
+        self._db.execute(texts, (last,))
         for shape, count in shapes.items():
             for field, kind in shape:
                 self._fields[name, field, kind] += count
