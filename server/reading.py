@@ -43,6 +43,8 @@ REPRESENTATION = 1
 
 METHODS = ("GET", "HEAD", "OPTIONS")
 _EXPOSED = "ETag, Link, X-Data-Commit, X-Request-Id"
+# What a 304 says as the 200 in its place would.
+_KEPT = ("Cache-Control", "ETag", "Vary")
 _ACCEPTS_GZIP = re.compile(
     r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[\d.]+\s*)?(?:,|$)", re.IGNORECASE
 )
@@ -230,8 +232,8 @@ class ReadDelegate(HTTPMessageDelegate):
         return Response(body, answer.status, PROBLEM_TYPE, [*answer.headers.items()])
 
     def _send(self, response: Response) -> None:
-        if response.status == 200 and self._headers.get("If-None-Match", "").strip() == "*":
-            response = Response(b"", 304)
+        if response.status in (200, 206) and self._headers.get("If-None-Match", "").strip() == "*":
+            response = Response(b"", 304, headers=[each for each in response.headers if each[0] in _KEPT])
         self._add_headers(response)
         standing = self._app.standing_headers(self._headers.get("Origin"))
         bodiless = self._method == "HEAD" or response.status in (204, 304)

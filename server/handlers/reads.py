@@ -13,7 +13,7 @@ from server.query import ListRequest, Parameters, SearchRequest, make_cursor, re
 from server.reading import Headers, Read, Response, Route
 from server.representations import list_document, record_document, search_document, sheets_document
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 # What browsers may show; everything else is offered as a download, so that no script of a data
 # repository runs on the API's origin.
 _SHOWN_INLINE = frozenset(
@@ -142,6 +142,8 @@ def _ranged(read: Read, whole: Response, tag: str) -> Response:
     asked = _RANGE.fullmatch(read.request_headers.get("Range", ""))
     if asked is None or not (asked[1] or asked[2]) or read.request_headers.get("If-Range", tag) != tag:
         return whole
+    if asked[1] and asked[2] and int(asked[1]) > int(asked[2]):
+        return whole  # no range at all (RFC 9110, section 14.1.1), so it is as if none was asked for
     size = len(whole.body)
     first = int(asked[1]) if asked[1] else max(size - int(asked[2]), 0)
     last = min(int(asked[2]), size - 1) if asked[1] and asked[2] else size - 1
