@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import apsw
@@ -83,6 +83,15 @@ class Prepared:
             self.move.abort()
         if self.snapshot is not None:
             self.snapshot.retire()
+
+
+def mass_deletions(before: Mapping[str, int], changes: Mapping[str, Changes]) -> dict[str, tuple[int, int]]:
+    """The sheets of HELD_SHEET_RECORDS_MIN or more records that lose most of them, with (removed, before)."""
+    return {
+        name: (change.removed, before[name])
+        for name, change in changes.items()
+        if before.get(name, 0) >= HELD_SHEET_RECORDS_MIN and change.removed * 2 > before[name]
+    }
 
 
 class Builder:
@@ -367,11 +376,7 @@ class Builder:
     ) -> None:
         if self._policy.allow_deletions or "deletions" in consent:
             return
-        removed = {
-            name: (change.removed, before[name])
-            for name, change in changes.items()
-            if before.get(name, 0) >= HELD_SHEET_RECORDS_MIN and change.removed * 2 > before[name]
-        }
+        removed = mass_deletions(before, changes)
         if removed:
             raise DeletionsHeld(commit, removed)
 
