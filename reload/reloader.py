@@ -73,6 +73,11 @@ class Reloader:
         """Whether a reload runs."""
         return self._running is not None
 
+    @property
+    def queued(self) -> bool:
+        """Whether another reload waits for the running one."""
+        return self._waiting is not None and self.busy
+
     async def load(self) -> Outcome | None:
         """Serve what the local branch holds, without asking the remote; None where it holds nothing."""
         loop = asyncio.get_running_loop()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import random
 import signal
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import structlog
-from tornado.httpserver import HTTPServer
 from tornado.ioloop import PeriodicCallback
 from tornado.netutil import bind_sockets
 
@@ -26,6 +25,10 @@ from reload.snapshot import Snapshots
 from reload.state_folder import StateFolder
 from server.accounts import Accounts
 from server.app import LivesheetsApplication
+from server.auth import open_door
+from server.deliveries import Deliveries
+from server.listener import LimitedServer
+from server.gauges import Gauges
 from server.lock import DirectoryLock
 from server.logs import Logs
 from server.metrics import Metrics
@@ -35,7 +38,7 @@ from server.variables import VARIABLES
 DRAIN_S = 25.0
 RELOAD_GRACE_S = 5.0
 HEADER_BYTES_MAX = 32 * 1024
-BODY_BYTES_MAX = 1 << 20
+BODY_BYTES_MAX = 64 << 10  # the webhook takes more where a forge calls
 IDLE_CONNECTION_S = 75.0
 BODY_S = 30.0
 RETRY_FIRST_S = 1.0
@@ -65,12 +68,14 @@ class Service:
         )
         clone = Clone(repo_path, settings.remote, settings.branch, settings.git_timeout_s, log.warning)
         self._builder = Builder(clone, folder, policy, log.info)
-        self.metrics = Metrics(self.snapshots, self.journal, logs.dropped)
+        self.metrics = Metrics()
         self._accounts = Accounts(self.metrics, logs.plain)
         observers = (self.metrics.observe_reload, self._observe)
         self.reloader = Reloader(self._builder, self.snapshots, self.journal, observers)
         self.poller = Poller(self.reloader, settings.poll_interval_s)
-        self._server: HTTPServer | None = None
+        gauges = Gauges(self.snapshots, self.journal, self.reloader, self.poller, logs.dropped)
+        self.metrics.registry.register(gauges)
+        self._server: LimitedServer | None = None
         self._sockets: list[socket.socket] = []
         self._lag: PeriodicCallback | None = None
         self._bringing_up: asyncio.Task[None] | None = None
@@ -92,16 +97,18 @@ class Service:
             poller=self.poller,
             metrics=self.metrics,
             accounts=self._accounts,
-            reload_secrets=(settings.reload_secret, settings.reload_secret_previous),
+            door=open_door(settings, self.metrics.registry, asyncio.get_running_loop().call_later),
+            deliveries=Deliveries(time.monotonic),
             cors_origins=settings.cors_origins,
         )
-        self._server = HTTPServer(
+        self._server = LimitedServer(
             self.app,
             max_header_size=HEADER_BYTES_MAX,
             max_body_size=BODY_BYTES_MAX,
             idle_connection_timeout=IDLE_CONNECTION_S,
             body_timeout=BODY_S,
         )
+        self._server.limit(settings.connections_per_peer_max, self.app.door.peers, self.app.door.metrics)
         self._server.add_sockets(self._sockets)
         self._lag = self.metrics.watch_lag()
         self._bringing_up = asyncio.create_task(self._bring_up())
@@ -174,8 +181,6 @@ class Service:
                 changes={n: [c.added, c.modified, c.removed] for n, c in outcome.changes.items()},
                 **values,
             )
-            if not outcome.no_changes:
-                gc.freeze()
         else:
             problems = [str(problem) for problem in outcome.problems]
             log.error("reload.failed", error=str(outcome.error), problems=problems[:20], **values)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -13,13 +12,9 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
 from tornado.ioloop import PeriodicCallback
 
-from reload.journal import Journal
 from reload.outcome import Outcome
-from reload.snapshot import Snapshots
 
 LAG_INTERVAL_MS = 500
 _REQUEST_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60)
@@ -29,10 +24,9 @@ _PHASE_BUCKETS_S = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 class Metrics:
     """Every metric of the server."""
 
-    def __init__(self, snapshots: Snapshots, journal: Journal, log_lines_dropped: Callable[[], int]) -> None:
+    def __init__(self) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self.registry.register(_State(snapshots, journal, log_lines_dropped))
         self._reloads = Counter(
             "livesheets_reloads", "Reloads by what asked for them and how they ended.",
             ("trigger", "outcome"),
@@ -92,65 +86,3 @@ class Metrics:
     def text(self) -> bytes:
         """Everything in Prometheus's text format."""
         return generate_latest(self.registry)
-
-
-class _State(Collector):
-    """Gauges read from the current state when somebody asks, so that they cannot lag behind it."""
-
-    def __init__(self, snapshots: Snapshots, journal: Journal, log_lines_dropped: Callable[[], int]) -> None:
-        self._snapshots = snapshots
-        self._journal = journal
-        self._log_lines_dropped = log_lines_dropped
-
-    def collect(self) -> Iterable[GaugeMetricFamily]:
-        """The gauges, now."""
-        current, journal = self._snapshots.current, self._journal
-        yield _gauge(
-            "livesheets_fresh",
-            "Whether what is served is what the remote has.",
-            float(journal.fresh),
-        )
-        reached = journal.remote.last_reached_at
-        if reached is not None:
-            help_text = "When the remote last answered."
-            yield _gauge("livesheets_remote_last_reached_timestamp_seconds", help_text, reached.timestamp())
-        lines = float(self._log_lines_dropped())
-        yield _gauge("livesheets_log_lines_dropped", "Log lines lost because nobody took them.", lines)
-        problems = journal.rejected.problems if journal.rejected else ()
-        records = current.served.records if current else {}
-        yield _by_sheet(
-            "livesheets_problems",
-            "Problems of the commit that was refused.",
-            _by_folder(problems, records),
-        )
-        yield _by_sheet("livesheets_records", "Records served.", records)
-        if current is not None:
-            info = GaugeMetricFamily(
-                "livesheets_served_commit_info", "The commit served.", labels=("commit",)
-            )
-            info.add_metric((current.commit,), 1)
-            yield info
-            committed = current.served.committed_at.timestamp()
-            help_text = "When the served commit was made."
-            yield _gauge("livesheets_served_commit_timestamp_seconds", help_text, committed)
-
-
-def _gauge(name: str, help_text: str, value: float) -> GaugeMetricFamily:
-    return GaugeMetricFamily(name, help_text, value=value)
-
-
-def _by_sheet(name: str, help_text: str, values: Mapping[str, int]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(name, help_text, labels=("sheet",))
-    for sheet, value in values.items():
-        family.add_metric((sheet,), value)
-    return family
-
-
-def _by_folder(problems: Iterable[object], records: Mapping[str, int]) -> dict[str, int]:
-    """Problems by sheet: those of definitions and of files outside every known sheet count under ''."""
-    counts = dict.fromkeys(records, 0)
-    for problem in problems:
-        path = str(getattr(problem, "path", ""))
-        sheet = next((name for name in records if path.startswith(f"{name}/")), "")
-        counts[sheet] = counts.get(sheet, 0) + 1
-    return counts
