@@ -28,7 +28,7 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=find_packages(include=["reload", "reload.*", "server", "server.*"]),
-    package_data={"reload": ["py.typed"], "server": ["py.typed", "templates/*.html"]},
+    package_data={"reload": ["py.typed"], "server": ["py.typed", "templates/*"]},
     zip_safe=False,
     entry_points={"console_scripts": ["livesheets = server.cli:main"]},
     install_requires=[
@@ -55,6 +55,7 @@ setup(
             "pytest-randomly",
             "pytest-timeout",
             "datasette",  # opens the state file in tests, as its users may
+            "PyYAML",  # reads the workflows in the documentation
             "mypy",
             "ruff",
         ],

@@ -1,0 +1,45 @@
+"""The figures and files that the explanation pages name are the real ones."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from reload.child import BUILD_DEADLINE_S, BUILD_MEMORY_BYTES_MAX
+from reload.difference import CHANGED_FILES_MAX
+from reload.reader import QUERY_DEADLINE_S
+from reload.snapshot import RESPONSE_CACHE_BYTES_MAX
+from tests.docs.pages import ROOT, codes, page, rows, section
+
+ARCHITECTURE = page("docs/explanation/architecture.md")
+SECURITY = page("docs/explanation/security.md")
+NUMBERS = {5: "five"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"Beyond {CHANGED_FILES_MAX:,} changed files",
+        f"a deadline of {BUILD_DEADLINE_S / 60:g} minutes",
+        f"{BUILD_MEMORY_BYTES_MAX >> 30} GiB",
+        f"a deadline of {NUMBERS[int(QUERY_DEADLINE_S)]} seconds",
+        f"a cache of answers of {RESPONSE_CACHE_BYTES_MAX >> 20} MiB",
+    ],
+)
+def test_the_figures_of_the_architecture_are_the_real_ones(statement: str) -> None:
+    assert statement in " ".join(ARCHITECTURE.split())
+
+
+@pytest.mark.parametrize("name", ["architecture", "dependencies", "security"])
+def test_every_file_that_an_explanation_names_exists(name: str) -> None:
+    text = page(f"docs/explanation/{name}.md")
+    named = re.findall(r"`((?:reload|server|tests|docs)/[\w/.-]*)`", text)
+    made_later = {"docs/explanation/benchmarks.md"}  # `make bench` writes it
+    assert [path for path in named if path not in made_later and not (ROOT / path).exists()] == []
+
+
+def test_every_promise_of_security_says_where_it_is_tested() -> None:
+    promises = list(rows(section(SECURITY, "What is promised, and how it is tested")))
+    assert promises
+    assert all(codes(row[2]) for row in promises)

@@ -1,0 +1,166 @@
+"""What the how-to pages tell people to paste does what they say, against a real server."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from server.settings import read_settings
+from server.variables import KNOWN
+from tests.docs.pages import ROOT, Block, blocks, page
+from tests.docs.running import Demo, run_shell, running_demo
+from tests.docs.test_examples import shape
+
+RECORD = "projects/food-access-map.toml"
+
+
+@pytest.fixture(scope="module")
+def own_demo(tmp_path_factory: pytest.TempPathFactory, _isolated_git: None) -> Iterator[Demo]:
+    """A demo whose data the tests of this file change."""
+    with running_demo(tmp_path_factory.mktemp("how-to") / "demo-data") as running:
+        yield running
+
+
+def block_with(name: str, text: str) -> Block:
+    (found,) = (block for block in blocks(name) if text in block.text)
+    return found
+
+
+def push_change(demo: Demo, value: int) -> str:
+    """Push a change of one record; the commit."""
+    script = f"""
+        git config user.name Ada && git config user.email ada@example.org &&
+        sed -i 's/^volunteers = .*/volunteers = {value}/' {RECORD} &&
+        git commit -q -a -m change && git push -q origin HEAD:main && git rev-parse HEAD
+    """
+    return run_shell(script, demo.folder / "workdir").strip()
+
+
+def served(demo: Demo) -> str:
+    return str(demo.call("/api")[1]["meta"]["commit"])
+
+
+def test_the_workflow_serves_the_commit_that_was_pushed(own_demo: Demo, tmp_path: Path) -> None:
+    workflow = yaml.safe_load(block_with("docs/how-to/webhook.md", "github.sha").text)
+    job = workflow["jobs"]["reload"]
+    (step,) = job["steps"]
+    assert set(step["env"]) == set(re.findall(r"\$([A-Z]+)", step["run"]))
+    assert "${{" not in step["run"], "values must come through the environment"
+    commit = push_change(own_demo, 41)
+    variables = {"TARGET": own_demo.url, "SECRET": own_demo.secret, "BRANCH": "main", "COMMIT": commit}
+    answer = json.loads(run_shell(step["run"], tmp_path, **variables))
+    assert (answer["outcome"], answer["newCommit"], served(own_demo)) == ("fast-forwarded", commit, commit)
+    assert_documented(answer)
+
+
+def assert_documented(answer: dict[str, object]) -> None:
+    """The reference shows an answer of the same shape; sheets and phases differ from case to case."""
+    shown = json.loads(block_with("docs/reference/http.md", '"outcome": "fast-forwarded",\n  "no').text)
+    varying = {"changes": {}, "phasesMs": {}}
+    assert shape(answer | varying) == shape(shown | varying)
+
+
+def test_the_workflow_fails_where_the_commit_is_not_served(own_demo: Demo, tmp_path: Path) -> None:
+    workflow = yaml.safe_load(block_with("docs/how-to/webhook.md", "github.sha").text)
+    script = workflow["jobs"]["reload"]["steps"][0]["run"]
+    variables = {"TARGET": own_demo.url, "SECRET": "wrong" * 8, "BRANCH": "main", "COMMIT": served(own_demo)}
+    output = run_shell(f"{script.strip()}\necho status $?", tmp_path, **variables)
+    assert "401" in output
+    assert output.strip().endswith("status 22")
+
+
+def test_the_gitlab_job_serves_the_commit_that_was_pushed(own_demo: Demo, tmp_path: Path) -> None:
+    job = yaml.safe_load(block_with("docs/how-to/webhook.md", "CI_COMMIT_SHA").text)["reload"]
+    commit = push_change(own_demo, 42)
+    variables = {
+        "TARGET": own_demo.url,
+        "LIVESHEETS_RELOAD_SECRET": own_demo.secret,
+        "CI_COMMIT_BRANCH": "main",
+        "CI_COMMIT_SHA": commit,
+    }
+    answer = json.loads(run_shell("\n".join(job["script"]), tmp_path, **variables))
+    assert answer["newCommit"] == served(own_demo) == commit
+
+
+def test_the_git_hook_serves_what_is_pushed_and_tells_the_pusher(own_demo: Demo) -> None:
+    text = block_with("docs/how-to/webhook.md", "#!/bin/sh").text
+    text = text.replace("http://127.0.0.1:8080", own_demo.url)
+    text = text.replace("/etc/livesheets/reload-secret", str(own_demo.folder / "secret"))
+    hook = own_demo.folder / "remote.git" / "hooks" / "post-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(text)
+    hook.chmod(0o755)
+    try:
+        script = f"""
+            git config user.name Ada && git config user.email ada@example.org
+            sed -i 's/^volunteers = .*/volunteers = 43/' {RECORD}
+            git commit -q -a -m change && git push origin HEAD:main HEAD:refs/heads/other 2>&1
+            git rev-parse HEAD
+        """
+        output = run_shell(script, own_demo.folder / "workdir")
+    finally:
+        hook.unlink()
+    assert output.count('"outcome":"fast-forwarded"') == 1
+    assert output.split()[-1] == served(own_demo)
+
+
+def test_the_procfile_shown_is_the_one_that_is_here() -> None:
+    shown = block_with("docs/how-to/deploy.md", "web: ").text
+    assert shown == (ROOT / "Procfile").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / "docs/how-to").glob("*.md")))
+def test_every_variable_named_in_a_how_to_exists(name: str) -> None:
+    known = {form for variable in KNOWN.values() for form in variable.names}
+    mentioned = set(re.findall(r"\bCFP_[A-Z_]*[A-Z]\b", page(f"docs/how-to/{name}")))
+    assert mentioned <= known
+
+
+def test_the_settings_of_the_unit_file_are_understood(tmp_path: Path) -> None:
+    unit = block_with("docs/how-to/deploy.md", "[Service]").text
+    values = dict(re.findall(r"^Environment=(\w+)=(.*)$", unit, re.MULTILINE))
+    secret = tmp_path / "secret"
+    secret.write_text("s" * 64)
+    read = read_settings(values | {"CFP_DATA_RELOAD_SECRET_FILE": str(secret)}, ("CFP_DATA_REPO_PATH",))
+    assert read.warnings == ()
+
+
+def test_the_settings_in_the_tables_of_serving_are_understood() -> None:
+    text = page("docs/how-to/serve-your-repository.md")
+    values = dict(re.findall(r"`(CFP_\w+)=([\w.]+)`", text))
+    assert len(values) == 5
+    read_settings(values)
+
+
+def test_a_secret_rotates_as_described(own_demo: Demo, tmp_path: Path) -> None:
+    steps = [
+        block.text for block in blocks("docs/how-to/rotate-secrets.md") if "/etc/livesheets" in block.text
+    ]
+    script = "".join(steps[1:]).replace("/etc/livesheets", str(tmp_path))
+    (tmp_path / "reload-secret").write_text("the old secret of thirty-two characters\n")
+    output = run_shell(f"set -e\n{script}\nls {tmp_path}", tmp_path)
+    assert output.split() == ["reload-secret", "reload-secret-previous"]
+    assert len((tmp_path / "reload-secret").read_text()) == 65
+    assert (tmp_path / "reload-secret-previous").read_text() == ""
+
+
+def test_the_check_shown_finds_what_is_wrong_with_a_commit(own_demo: Demo, tmp_path: Path) -> None:
+    workflow = yaml.safe_load(block_with("docs/how-to/check-in-ci.md", "BASE: ").text)
+    command = workflow["jobs"]["livesheets"]["steps"][-1]["run"]
+    subprocess.run(
+        ["git", "clone", "-q", str(own_demo.folder / "remote.git"), "clone"], cwd=tmp_path, check=True
+    )
+    assert run_shell(f"{command}\necho status $?", tmp_path / "clone").strip().endswith("status 0")
+    break_it = f"""
+        git config user.name Ada && git config user.email ada@example.org
+        echo 'broken = ' >> {RECORD} && git commit -q -a -m broken
+    """
+    output = run_shell(f"{break_it}\n{command}\necho status $?", tmp_path / "clone", BASE="main")
+    assert re.search(rf"^{RECORD}:\d+: ", output, re.MULTILINE)
+    assert output.strip().endswith("status 1")

@@ -1,0 +1,87 @@
+"""`docs/reference/http.md` lists every route, error code, parameter and operator, and no other."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from reload.query import FACET_VALUES_MAX, LIMIT_DEFAULT, LIMIT_MAX, OPERATORS
+from reload.reader import QUERY_DEADLINE_S
+from reload.search import WORD_CHARACTERS_MAX, WORDS_MAX
+from server.app import ROUTES
+from server.errors import CODES
+from server.handlers.reads import READ_ROUTES
+from server.query import PARAMETERS_MAX
+from server.reading import COMPRESSED_BYTES_MIN
+from tests.docs.pages import codes, headings, page, rows, section
+from tests.docs.running import Demo
+
+TEXT = page("docs/reference/http.md")
+HEADING = re.compile(r"`(GET|POST) (/[^`]*)`")
+DOCUMENTED = {found[2]: found[1] for heading in headings(TEXT) if (found := HEADING.fullmatch(heading))}
+
+
+def test_every_route_has_its_heading_and_no_heading_is_left_over() -> None:
+    assert set(DOCUMENTED) == {*READ_ROUTES, *(handler.route for _, handler in ROUTES)}
+
+
+def test_the_overview_names_every_route() -> None:
+    overview = TEXT.partition("\n## ")[0]
+    assert {code for row in rows(overview) for code in codes(row[0])} == {
+        f"{method} {path}" for path, method in DOCUMENTED.items()
+    }
+
+
+@pytest.mark.parametrize("path", DOCUMENTED)
+def test_another_method_than_the_documented_one_is_refused(demo: Demo, path: str) -> None:
+    filled = path.format(sheet="people", path="aisha-begum", name="x", reloadId="x")
+    other = "POST" if DOCUMENTED[path] == "GET" else "GET"
+    status, problem = demo.call(filled, other, b"" if other == "POST" else None)
+    assert (status, problem["code"]) == (405, "method-not-allowed")
+
+
+def test_every_error_code_has_its_row_with_its_status() -> None:
+    listed = {codes(row[0])[0]: int(row[1]) for row in rows(section(TEXT, "Errors"))}
+    assert listed == {code: status for code, (status, _) in CODES.items()}
+
+
+def test_every_operator_has_its_row() -> None:
+    table = TEXT.partition("**Operators.**")[2].partition("\n\nA value")[0]
+    assert [code for row in rows(table) for code in codes(row[0])] == list(OPERATORS)
+
+
+def test_the_parameters_of_lists_are_the_ones_that_are_listed(demo: Demo) -> None:
+    table = section(TEXT, "`GET /api/{sheet}`").partition("**Search text.**")[0]
+    plain = [code for row in rows(table) for code in codes(row[0]) if "{" not in code]
+    assert plain == ["q", "sort", "limit", "cursor", "fields", "facet"]
+    values = {"limit": "1", "cursor": "x"}
+    for name in plain:
+        detail = demo.call(f"/api/people?{name}={values.get(name, 'name')}")[1].get("detail", "")
+        assert "neither a parameter" not in detail, name
+
+
+def test_the_parameters_of_a_search_are_the_ones_that_are_listed(demo: Demo) -> None:
+    table = section(TEXT, "`GET /api/_search`")
+    listed = [code for row in rows(table) for code in codes(row[0])]
+    _, problem = demo.call("/api/_search?q=x&nonsense=1")
+    assert sorted(problem["detail"].rpartition("known are ")[2].split(", ")) == sorted(listed)
+
+
+def test_the_fields_of_a_reload_are_the_ones_that_are_listed(demo: Demo) -> None:
+    table = section(TEXT, "`POST /api/_internal/reload-data`").partition("The answers with 200")[0]
+    listed = [codes(row[0])[0] for row in rows(table)]
+    _, problem = demo.call("/api/_internal/reload-data", "POST", b'{"nonsense": 1}')
+    assert problem["detail"].rpartition("known are ")[2].split(", ") == listed
+
+
+def test_the_limits_stated_are_the_real_ones() -> None:
+    for statement in (
+        f"1 to {LIMIT_MAX}; default {LIMIT_DEFAULT}",
+        f"the {FACET_VALUES_MAX} most frequent values",
+        f"most {WORDS_MAX} words of {WORD_CHARACTERS_MAX} characters",
+        f"most {PARAMETERS_MAX} parameters",
+        f"more than {QUERY_DEADLINE_S:g} seconds",
+        f"body is {COMPRESSED_BYTES_MIN:,} bytes or more",
+    ):
+        assert statement in TEXT, statement
