@@ -27,7 +27,10 @@ from reload.journal import Journal
 from reload.poller import Poller
 from reload.reloader import Reloader
 from reload.snapshot import Snapshots
+from server.accepted import AcceptedReloads
 from server.accounts import Accounts
+from server.auth import Door
+from server.deliveries import Deliveries
 from server.handlers.base import NotFoundHandler
 from server.handlers.operations import (
     HealthHandler,
@@ -39,9 +42,9 @@ from server.handlers.operations import (
 from server.handlers.page import PageHandler
 from server.handlers.reads import find_route
 from server.handlers.webhook import WebhookHandler
+from server.limits import UnprovenBytes
 from server.metrics import Metrics
 from server.reading import Headers, ReadDelegate, standing_headers
-from server.secret import Secret
 
 QUERY_THREADS = 2
 T = TypeVar("T")
@@ -73,7 +76,8 @@ class LivesheetsApplication(Application):
         poller: Poller,
         metrics: Metrics,
         accounts: Accounts,
-        reload_secrets: Sequence[Secret | None],
+        door: Door,
+        deliveries: Deliveries,
         cors_origins: Sequence[str],
     ) -> None:
         super().__init__(
@@ -87,7 +91,10 @@ class LivesheetsApplication(Application):
         self.poller = poller
         self.metrics = metrics
         self.accounts = accounts
-        self.reload_secrets = tuple(reload_secrets)
+        self.door = door
+        self.deliveries = deliveries
+        self.unproven_bytes = UnprovenBytes()
+        self.accepted = AcceptedReloads(self.request_began, self.request_ended)
         self._cors_origins = frozenset(cors_origins)
         self._standing_headers = standing_headers(self._cors_origins, None)
         self.stopping = False
@@ -125,6 +132,10 @@ class LivesheetsApplication(Application):
             return offered
         return f"{self._request_prefix}-{next(self._request_numbers):x}"
 
+    def request_began(self) -> None:
+        """Count a request, or a reload that was accepted, which a stopping server waits for."""
+        self.in_flight += 1
+
     def request_ended(self) -> None:
         """Count a request that has its answer."""
         self.in_flight -= 1
@@ -148,6 +159,8 @@ class LivesheetsApplication(Application):
 
     def close(self) -> None:
         """End the threads; for when no request is left."""
+        self.accepted.close()
+        self.door.close()
         self._threads.shutdown()
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from server.addresses import branch_name, notify_address, origins, remote_address
+from server.peers import Network, trusted_networks
 from server.secret import Secret, SecretError
 from server.variables import KNOWN, VARIABLES, Variable
 
@@ -19,6 +20,7 @@ __all__ = ["VARIABLES", "Secret", "Settings", "SettingsError", "Variable", "read
 
 SECONDS_MAX: Final = 86_400.0
 PORT_MAX: Final = 65_535
+COUNT_MAX: Final = 1_000_000
 _NUMBER: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
 _SHOWN_CHARACTERS_MAX: Final = 40
 _PARTNERS: Final = (
@@ -60,6 +62,7 @@ class Settings:
     git_timeout_s: float
     github_secret: Secret | None
     gitlab_token: Secret | None
+    gitlab_signing_token: Secret | None
     gitea_secret: Secret | None
     bitbucket_secret: Secret | None
     standard_secret: Secret | None
@@ -68,6 +71,9 @@ class Settings:
     host: str
     port: int
     cors_origins: tuple[str, ...]
+    trusted_proxies: tuple[Network, ...]
+    failed_attempts_max: int
+    connections_per_peer_max: int
     log_format: str
     log_level: str
     warnings: tuple[str, ...]
@@ -199,6 +205,7 @@ def _settings(reader: _Reader) -> Settings:
         git_timeout_s=reader.value("CFP_GIT_TIMEOUT", _seconds_above_0),
         github_secret=reader.secret("CFP_GITHUB_WEBHOOK_SECRET"),
         gitlab_token=reader.secret("CFP_GITLAB_WEBHOOK_TOKEN"),
+        gitlab_signing_token=reader.secret("CFP_GITLAB_WEBHOOK_SIGNING_TOKEN"),
         gitea_secret=reader.secret("CFP_GITEA_WEBHOOK_SECRET"),
         bitbucket_secret=reader.secret("CFP_BITBUCKET_WEBHOOK_SECRET"),
         standard_secret=reader.secret("CFP_STANDARD_WEBHOOK_SECRET"),
@@ -207,6 +214,9 @@ def _settings(reader: _Reader) -> Settings:
         host=reader.value("HOST", _host),
         port=reader.value("PORT", _port),
         cors_origins=reader.origins("CFP_CORS_ORIGINS"),
+        trusted_proxies=reader.optional("CFP_TRUSTED_PROXIES", trusted_networks) or (),
+        failed_attempts_max=reader.value("CFP_FAILED_ATTEMPTS", _count),
+        connections_per_peer_max=reader.value("CFP_CONNECTIONS_PER_PEER", _count),
         log_format=reader.optional("CFP_LOG_FORMAT", _one_of("json", "console")) or "",
         log_level=reader.value("CFP_LOG_LEVEL", _one_of("debug", "info", "warning", "error", "critical")),
         warnings=(),
@@ -248,6 +258,13 @@ def _seconds_above_0(text: str) -> float:
     if seconds == 0:
         raise ValueError("is 0, which would end every operation at once; give more seconds")
     return seconds
+
+
+def _count(text: str) -> int:
+    count = int(text) if re.fullmatch(r"[0-9]{1,7}", text) else -1
+    if not 0 <= count <= COUNT_MAX:
+        raise ValueError(f"is {_shown(text)}; give a whole number from 0 (no limit) to {COUNT_MAX}")
+    return count
 
 
 def _host(text: str) -> str:

@@ -121,6 +121,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     ),
     _forge_secret("CFP_GITHUB_WEBHOOK_SECRET", "secret of a GitHub webhook"),
     _forge_secret("CFP_GITLAB_WEBHOOK_TOKEN", "secret token of a GitLab webhook"),
+    _forge_secret("CFP_GITLAB_WEBHOOK_SIGNING_TOKEN", "signing token of a GitLab webhook, `whsec_…`"),
     _forge_secret("CFP_GITEA_WEBHOOK_SECRET", "secret of a Gitea or Forgejo webhook"),
     _forge_secret("CFP_BITBUCKET_WEBHOOK_SECRET", "secret of a Bitbucket webhook"),
     _own_secret("CFP_STANDARD_WEBHOOK_SECRET", "secret of a Standard Webhooks sender"),
@@ -138,6 +139,23 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "*",
         "origins that may read from a browser, separated by blanks or commas; empty: none; "
         "never applies to internal routes",
+    ),
+    Variable(
+        "CFP_TRUSTED_PROXIES",
+        None,
+        "addresses or networks of reverse proxies, separated by blanks or commas, whose "
+        "`X-Forwarded-For` tells who calls; from anybody else it is ignored",
+        "unset: none",
+    ),
+    Variable(
+        "CFP_FAILED_ATTEMPTS",
+        "30",
+        "failed attempts with a credential by one peer within a minute, after which it gets 429; 0: no limit",
+    ),
+    Variable(
+        "CFP_CONNECTIONS_PER_PEER",
+        "1024",
+        "open connections of one peer, trusted proxies aside; 0: no limit",
     ),
     Variable(
         "CFP_LOG_FORMAT",

@@ -6,10 +6,11 @@ from typing import Any
 
 import orjson
 
+from reload.errors import BuildFailed
 from reload.outcome import Outcome
-from server.auth import authorize
 from server.errors import ApiError
 from server.handlers.base import Handler
+from server.handlers.guarded import GuardedHandler
 from server.handlers.webhook import reload_error
 from server.representations import outcome_document
 from server.status import status_document
@@ -67,13 +68,13 @@ class MetricsHandler(Handler):
         self.get()
 
 
-class InternalHandler(Handler):
+class InternalHandler(GuardedHandler):
     """The base of routes that need the webhook's credential."""
 
     def prepare(self) -> Any:
         """The credential first."""
         super().prepare()
-        authorize(self.request.headers, self.application.reload_secrets)
+        self.application.door.admit(self.request, self.request_id)
         self.set_header("Cache-Control", "no-store")
 
     def head(self, *arguments: str) -> Any:
@@ -99,15 +100,24 @@ class ReloadHandler(InternalHandler):
     route = "/api/_internal/reloads/{reloadId}"
 
     def get(self, reload_id: str) -> None:
-        """How one of the last reloads ended."""
-        outcome = self._find(reload_id)
-        if outcome.ok:
-            self.write_json(orjson.dumps(outcome_document(outcome) | {"reloadId": outcome.id}))
-            return
-        error = reload_error(outcome)
-        self.write_json(
-            orjson.dumps({"ok": False, "code": error.code, "detail": error.detail, **error.members})
-        )
+        """How one of the last reloads, or one that was accepted, ended; or that it runs."""
+        accepted = self.application.accepted
+        outcome = accepted.outcome(reload_id) if accepted.knows(reload_id) else self._find(reload_id)
+        if outcome is None:
+            document: dict[str, Any] = {"outcome": "running"}
+        elif isinstance(outcome, BuildFailed):
+            document = {
+                "ok": False,
+                "outcome": outcome.outcome,
+                "code": outcome.outcome,
+                "detail": str(outcome),
+            }
+        elif outcome.ok:
+            document = outcome_document(outcome)
+        else:
+            error = reload_error(outcome)
+            document = {"ok": False, "code": error.code, "detail": error.detail, **error.members}
+        self.write_json(orjson.dumps(document | {"reloadId": reload_id}))
 
     def _find(self, reload_id: str) -> Outcome:
         for outcome in self.application.journal.history:

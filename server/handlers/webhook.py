@@ -1,82 +1,203 @@
-"""The webhook: an authenticated call that waits until the branch is served, and tells how it went."""
+"""The webhook: proven callers ask for a reload and wait for it; forges announce pushes and do not."""
 
 from __future__ import annotations
 
-import json
-import re
-from dataclasses import dataclass
-from typing import Any, NoReturn, cast
+from typing import Any
 
 import orjson
+import structlog
 from tornado.httputil import HTTPServerRequest
 from tornado.web import stream_request_body
 
-from reload.history import Consent
 from reload.outcome import Outcome, Trigger
-from server.auth import authorize
+from server.accepted import TooMany
+from server.auth import is_secret_name
+from server.body import BUSY_RETRY_AFTER_S, Body, too_large
 from server.errors import FETCH_RETRY_AFTER_S, ApiError
-from server.handlers.base import Handler
+from server.forges import Forge, PayloadFault, Verdict, judge
+from server.handlers.guarded import GuardedHandler
+from server.reload_request import ReloadRequest, decode, read_request
 from server.representations import outcome_document, problem_list
 
-BODY_BYTES_MAX = 64 * 1024
-_COMMIT = re.compile(r"[0-9a-fA-F]{4,40}", re.ASCII)
-_CONSENTS = ("rewrite", "deletions")
-_FIELDS = ("branch", "commitHash", "accept")
+BODY_BYTES_MAX = 64 << 10
+# GitHub and GitLab send at most 25 MB. All of it is hashed; a payload of more than FORGE_KEPT_MAX is
+# not read, and taken for a push to the served branch, which costs a look at the remote where it was not.
+FORGE_BYTES_MAX = 25 << 20
+FORGE_KEPT_MAX = 1 << 20
+STOPPING_RETRY_AFTER_S = 5
+CLIENT_GONE = 499
 
-
-@dataclass(frozen=True, slots=True)
-class ReloadRequest:
-    """What a caller asks for: a commit that should be served, and an operator's one-time consent."""
-
-    branch: str | None = None
-    commit: str | None = None
-    consent: frozenset[Consent] = frozenset()
+log = structlog.get_logger()
 
 
 @stream_request_body
-class WebhookHandler(Handler):
-    """`POST /api/_internal/reload-data`; the caller is known before its body is read."""
+class WebhookHandler(GuardedHandler):
+    """`POST /api/_internal/reload-data`; the caller is known as early as the credential allows."""
 
     route = "/api/_internal/reload-data"
-
-    def initialize(self) -> None:
-        """The body is taken piece by piece, never more than BODY_BYTES_MAX."""
-        super().initialize()
-        self._body = bytearray()
+    body: Body | None = None
+    received = False
 
     def prepare(self) -> Any:
-        """Refuse before a byte of the body is taken."""
-        super().prepare()
+        """Refuse before a byte of the body is taken, as far as tokens and the shape of signatures tell."""
         if self.request.method != "POST":
             raise ApiError("method-not-allowed", f"{self.request.method} is not allowed here")
-        authorize(self.request.headers, self.application.reload_secrets)
-        if self.request.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise ApiError("unsupported-media-type", "send the body as it is, without Content-Encoding")
-        if _declared_bytes(self.request) > BODY_BYTES_MAX:
-            raise _too_large()
+        self.caller = self.application.door.receive(self.request, self.request_id)
+        bytes_max = BODY_BYTES_MAX if self.caller.forge is None else FORGE_BYTES_MAX
+        if _declared_bytes(self.request) > bytes_max:
+            raise too_large(bytes_max)
+        if not self.caller.unproven:
+            self._check_encoding()
+        kept_max = min(bytes_max, FORGE_KEPT_MAX)
+        self.body = Body(self.caller, bytes_max, kept_max, self.application.unproven_bytes)
+        # A little more, so that it is this handler which finds the body too large, and says so.
+        self.request.connection.set_max_body_size(2 * bytes_max)  # type: ignore[union-attr]
 
     def data_received(self, chunk: bytes) -> None:
         """Take a piece of the body."""
-        self._body += chunk
-        if len(self._body) > BODY_BYTES_MAX:
-            raise _too_large()
+        assert self.body is not None
+        try:
+            self.body.feed(chunk)
+        except ApiError as error:
+            self.set_header("Connection", "close")
+            self.send_error(error.status, exc_info=(type(error), error, None))
 
     async def post(self) -> None:
-        """Reload, and answer with how it went."""
-        asked = read_request(bytes(self._body))
-        served = self.application.branch
-        if asked.branch is not None and served is not None and asked.branch != served:
-            raise ApiError(
-                "branch-mismatch",
-                f"this server serves the branch {served!r}",
-                outcome="branch-mismatch",
-            )
-        outcome = await self.application.reloader.reload(Trigger.WEBHOOK, asked.commit, asked.consent)
+        """The body is whole: prove what is left to prove, and do what is asked."""
+        assert self.body is not None
+        self.received = True
+        if self.caller.unproven:
+            self.application.door.confirm(self.caller)
+            self._check_encoding()
+        self.log_values["keys"] = ",".join(self.caller.key_ids)
+        if self.caller.forge is not None:
+            self._deliver(self.caller.forge, self.body)
+        else:
+            await self._reload(self.body)
+
+    def on_finish(self) -> None:
+        """Let go of the body."""
+        if self.body is not None:
+            self.body.close()
+        super().on_finish()
+
+    def on_connection_close(self) -> None:
+        """A client that goes away before its body was whole gets no answer, but its account."""
+        super().on_connection_close()
+        if not self.received and not self._finished:
+            self._finished = True
+            self.set_status(CLIENT_GONE, "Client Closed Request")
+            self.on_finish()
+
+    def _check_encoding(self) -> None:
+        headers = self.request.headers
+        if headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise ApiError("unsupported-media-type", "send the body as it is, without Content-Encoding")
+        kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if self.caller.forge is not None and kind in _FORMS:
+            detail = "set the webhook's content type to application/json; this one sends a form"
+            raise ApiError("unsupported-media-type", detail)
+
+    # -- a direct call ----------------------------------------------------------------------------
+
+    async def _reload(self, body: Body) -> None:
+        asked = self._asked(body)
+        if _prefers_no_wait(self.request):
+            self.set_header("Preference-Applied", "respond-async")
+            self._accept(asked, None)
+            return
+        outcome = await self._run(asked)
         self.log_values["reload_id"] = outcome.id
         self.log_values["outcome"] = outcome.outcome
+        # The branch may have become known only now.
+        self._check_branch(asked)
         if not outcome.ok:
             raise reload_error(outcome)
         self.write_json(orjson.dumps(outcome_document(outcome)))
+
+    def _asked(self, body: Body) -> ReloadRequest:
+        document = decode(body.content)
+        misplaced = [name for name in document if is_secret_name(name)]
+        if misplaced:
+            raise self.application.door.misplaced(self.caller, "body", misplaced)
+        asked = read_request(document)
+        self._check_branch(asked)
+        return asked
+
+    def _check_branch(self, asked: ReloadRequest) -> None:
+        served = self.application.branch
+        if asked.branch is not None and served is not None and asked.branch != served:
+            detail = f"this server serves the branch {served!r}"
+            raise ApiError("branch-mismatch", detail, outcome="branch-mismatch")
+
+    async def _run(self, asked: ReloadRequest) -> Outcome:
+        return await self.application.reloader.reload(Trigger.WEBHOOK, asked.commit, asked.consent)
+
+    # -- a forge's delivery -----------------------------------------------------------------------
+
+    def _deliver(self, forge: Forge, body: Body) -> None:
+        headers, deliveries = self.request.headers, self.application.deliveries
+        delivery = (forge.name, forge.delivery(headers), body.digest)
+        self.log_values |= {
+            "forge": forge.name, "forge_event": forge.event_name(headers), "delivery": delivery[1],
+        }  # fmt: skip
+        if deliveries.applied(delivery):
+            self._answer(200, {"ok": True, "outcome": "duplicate"})
+            return
+        verdict = self._verdict(forge, body)
+        if verdict.ignored:
+            self._answer(200, {"ok": True, "outcome": "ignored", "reason": verdict.ignored})
+        else:
+            self._accept(ReloadRequest(commit=verdict.commit), delivery)
+
+    def _verdict(self, forge: Forge, body: Body) -> Verdict:
+        headers = self.request.headers
+        if not body.whole:
+            self.log_values["unread_bytes"] = body.size
+            pushes = forge.may_push(headers)
+            return Verdict("" if pushes else "the payload is large, and its event is not a push")
+        try:
+            payload = orjson.loads(body.content)
+            if not isinstance(payload, dict):
+                raise PayloadFault("the payload must be a JSON object")
+            return judge(forge.read(forge.event_name(headers), payload), self.application.branch)
+        except (PayloadFault, orjson.JSONDecodeError) as error:
+            raise ApiError("invalid-request", f"a payload that {forge.name} does not send: {error}") from None
+
+    def _accept(self, asked: ReloadRequest, delivery: tuple[str, str, bytes] | None) -> None:
+        app = self.application
+        if app.stopping:
+            retry = {"Retry-After": str(STOPPING_RETRY_AFTER_S)}
+            raise ApiError("stopping", "the server finishes its requests and stops", retry)
+
+        def ended(reload_id: str, outcome: Outcome) -> None:
+            if outcome.ok and delivery is not None:
+                app.deliveries.remember(delivery)
+            log.info(
+                "acceptance.ended",
+                reload_id=reload_id,
+                ran_as=outcome.id,
+                outcome=outcome.outcome,
+                forge=delivery[0] if delivery else None,
+                delivery=delivery[1] if delivery else None,
+            )
+
+        try:
+            reload_id = app.accepted.start(lambda: self._run(asked), ended)
+        except TooMany as error:
+            raise ApiError("overloaded", str(error), {"Retry-After": str(BUSY_RETRY_AFTER_S)}) from None
+        self.log_values["reload_id"] = reload_id
+        self.set_header("Location", f"/api/_internal/reloads/{reload_id}")
+        self._answer(202, {"ok": True, "outcome": "accepted", "reloadId": reload_id})
+
+    def _answer(self, status: int, document: dict[str, Any]) -> None:
+        self.log_values |= {name: document[name] for name in ("outcome", "reason") if name in document}
+        if self.caller.forge is not None:
+            self.application.door.metrics.delivery(self.caller.forge.name, document["outcome"])
+        self.write_json(orjson.dumps(document), status)
+
+
+_FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 
 
 def reload_error(outcome: Outcome) -> ApiError:
@@ -103,54 +224,13 @@ def reload_error(outcome: Outcome) -> ApiError:
     return ApiError(outcome.outcome, str(outcome.error), headers, **members)
 
 
-def read_request(body: bytes) -> ReloadRequest:
-    """The request in a body, an empty one asking for the served branch; raises ApiError `invalid-request`."""
-    if not body.strip():
-        return ReloadRequest()
-    document = _decode(body)
-    if not isinstance(document, dict):
-        _refuse("the body must be a JSON object")
-    for name in document:
-        if name not in _FIELDS:
-            _refuse(f"unknown field {name[:80]!r}; known are {', '.join(_FIELDS)}")
-    branch, commit = document.get("branch"), document.get("commitHash")
-    if branch is not None and not isinstance(branch, str):
-        _refuse("branch must be a string")
-    if commit is not None and not (isinstance(commit, str) and _COMMIT.fullmatch(commit)):
-        _refuse("commitHash must be 4 to 40 hexadecimal digits")
-    consent = document.get("accept", [])
-    if not isinstance(consent, list) or any(each not in _CONSENTS for each in consent):
-        _refuse(f"accept must be a list of {' and '.join(_CONSENTS)}")
-    lowered = commit.lower() if isinstance(commit, str) else None
-    return ReloadRequest(branch, lowered, frozenset(cast("list[Consent]", consent)))
-
-
-def _decode(body: bytes) -> Any:
-    try:
-        orjson.loads(body)  # strict: UTF-8, no NaN, bounded depth
-        return json.loads(body, object_pairs_hook=_without_duplicates)
-    except (ValueError, RecursionError) as error:
-        _refuse(f"the body is not JSON: {error}")
-
-
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len({name for name, _ in pairs}) < len(pairs):
-        raise ValueError("a field is given twice")
-    return dict(pairs)
-
-
-def _refuse(detail: str) -> NoReturn:
-    raise ApiError("invalid-request", detail)
-
-
 def _declared_bytes(request: HTTPServerRequest) -> int:
     declared = request.headers.get("Content-Length", "0")
-    return int(declared) if declared.isascii() and declared.isdigit() else 0
+    if not (declared.isascii() and declared.isdigit()):
+        return 0  # Tornado refuses it
+    return int(declared) if len(declared) < 19 else 1 << 63
 
 
-def _too_large() -> ApiError:
-    return ApiError(
-        "payload-too-large",
-        f"the body may have {BODY_BYTES_MAX} bytes at most",
-        {"Connection": "close"},
-    )
+def _prefers_no_wait(request: HTTPServerRequest) -> bool:
+    preferences = ",".join(request.headers.get_list("Prefer")).split(",")
+    return any(each.partition(";")[0].strip().lower() == "respond-async" for each in preferences)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         git_timeout_s=60.0,
         github_secret=None,
         gitlab_token=None,
+        gitlab_signing_token=None,
         gitea_secret=None,
         bitbucket_secret=None,
         standard_secret=None,
@@ -48,6 +50,9 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         host="127.0.0.1",
         port=8080,
         cors_origins=("*",),
+        trusted_proxies=(),
+        failed_attempts_max=30,
+        connections_per_peer_max=1024,
         log_format="",
         log_level="info",
         warnings=(),
@@ -70,6 +75,13 @@ def test_every_variable_is_read_into_its_setting(tmp_path: Path) -> None:
         "HOST": ("::1", "host", "::1"),
         "PORT": ("0", "port", 0),
         "CFP_CORS_ORIGINS": ("https://a.example", "cors_origins", ("https://a.example",)),
+        "CFP_TRUSTED_PROXIES": (
+            "10.0.0.7, fd00::/8",
+            "trusted_proxies",
+            (ip_network("10.0.0.7/32"), ip_network("fd00::/8")),
+        ),
+        "CFP_FAILED_ATTEMPTS": ("7", "failed_attempts_max", 7),
+        "CFP_CONNECTIONS_PER_PEER": ("0", "connections_per_peer_max", 0),
         "CFP_LOG_FORMAT": ("console", "log_format", "console"),
         "CFP_LOG_LEVEL": ("debug", "log_level", "debug"),
     }
@@ -78,6 +90,7 @@ def test_every_variable_is_read_into_its_setting(tmp_path: Path) -> None:
         "CFP_DATA_RELOAD_SECRET_PREVIOUS": "reload_secret_previous",
         "CFP_GITHUB_WEBHOOK_SECRET": "github_secret",
         "CFP_GITLAB_WEBHOOK_TOKEN": "gitlab_token",
+        "CFP_GITLAB_WEBHOOK_SIGNING_TOKEN": "gitlab_signing_token",
         "CFP_GITEA_WEBHOOK_SECRET": "gitea_secret",
         "CFP_BITBUCKET_WEBHOOK_SECRET": "bitbucket_secret",
         "CFP_STANDARD_WEBHOOK_SECRET": "standard_secret",
@@ -294,3 +307,14 @@ def test_a_withdrawn_secret_matches_nothing_any_more(tmp_path: Path) -> None:
         assert previous.current() not in (b"", SECRET.encode())
     file.write_text(SECRET)
     assert previous.current() == SECRET.encode()
+
+
+@pytest.mark.parametrize("name", ["CFP_FAILED_ATTEMPTS", "CFP_CONNECTIONS_PER_PEER"])
+@pytest.mark.parametrize("text", ["-1", "1.5", "1e3", "٣", "1000001", "9" * 400, "many"])
+def test_a_count_that_is_none_is_refused(name: str, text: str) -> None:
+    assert only_fault_of({name: text}).startswith(f"{name} is ")
+
+
+@pytest.mark.parametrize("text", ["10.0.0.0/8 nginx", "10.0.0.1/8", "300.1.1.1", "*"])
+def test_a_proxy_without_an_address_is_refused(text: str) -> None:
+    assert only_fault_of({"CFP_TRUSTED_PROXIES": text}).startswith("CFP_TRUSTED_PROXIES has something else")

@@ -1,0 +1,70 @@
+"""The log of refused attempts: one line at once, then at most one a second with how many there were."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final
+
+import structlog
+
+INTERVAL_S: Final = 1.0
+PEERS_SHOWN_MAX: Final = 5
+
+Later = Callable[[float, Callable[[], None]], Any]
+
+log = structlog.get_logger()
+
+
+class Refusals:
+    """Gathers refused attempts; `later(seconds, function)` calls back, as an event loop's `call_later`."""
+
+    def __init__(self, later: Later) -> None:
+        self._later = later
+        self._waiting = False
+        self._reasons: Counter[str] = Counter()
+        self._peers: dict[str, None] = {}
+
+    def note(self, peer: str, reason: str, status: int, request_id: str, path: str) -> None:
+        """Log a refused attempt, now or with the others of this second."""
+        if self._waiting:
+            self._reasons[reason] += 1
+            if len(self._peers) <= PEERS_SHOWN_MAX:
+                self._peers[peer] = None
+            return
+        log.warning(
+            "attempt.refused",
+            count=1,
+            peer=peer,
+            reason=reason,
+            status=status,
+            request_id=request_id,
+            path=path,
+        )
+        self._wait()
+
+    def flush(self) -> bool:
+        """Log what was gathered; whether there was anything."""
+        count = self._reasons.total()
+        if not count:
+            return False
+        peers = list(self._peers)
+        log.warning(
+            "attempt.refused",
+            count=count,
+            reasons=dict(self._reasons),
+            peers=peers[:PEERS_SHOWN_MAX],
+            more_peers=len(peers) > PEERS_SHOWN_MAX,
+        )
+        self._reasons.clear()
+        self._peers.clear()
+        return True
+
+    def _wait(self) -> None:
+        self._waiting = True
+        self._later(INTERVAL_S, self._ended)
+
+    def _ended(self) -> None:
+        self._waiting = False
+        if self.flush():
+            self._wait()
