@@ -30,6 +30,7 @@ class StateFolder:
 
     def new(self) -> Path:
         """A path for a state file that is being built."""
+        self.path.mkdir(parents=True, exist_ok=True)  # it may be deleted at any time
         path = self.path / f"{_BUILDING}-{os.getpid()}-{next(self._numbers)}.sqlite3"
         self.discard(path)
         return path
