@@ -25,6 +25,9 @@ Kinds = Mapping[str, frozenset[str]]
 SortValue = str | int | float | None
 
 _COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+# The types that SQLite's JSON functions name, by the kind of value; the JSON of a table is text to
+# them too, so text alone tells nothing.
+_TYPES = {"string": "'text'", "number": "'integer', 'real'", "boolean": "'true', 'false'"}
 
 
 class InvalidQuery(ValueError):
@@ -55,7 +58,10 @@ class Sort:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What to list of a sheet: `match` is an FTS5 expression, `after` the last row's keys and path of the page before."""
+    """What to list of a sheet.
+
+    `match` is an FTS5 expression; `after` has the sort values and path of the last row of the page before.
+    """
 
     filters: tuple[Filter, ...] = ()
     match: str | None = None
@@ -99,11 +105,13 @@ def require_field(parameter: str, name: str, kinds: Kinds) -> frozenset[str]:
     return known
 
 
-def _type(name: str) -> str:
+def json_type(name: str) -> str:
+    """The JSON type of a field as an SQL expression, NULL where the field is absent."""
     return json_path(name).replace("json_extract(", "json_type(", 1)
 
 
-def _each(name: str) -> str:
+def json_each(name: str) -> str:
+    """The members of a field as an SQL table: of an array all, of a single value that one."""
     return json_path(name).replace("json_extract(", "json_each(", 1)
 
 
@@ -117,30 +125,37 @@ def _number(text: str) -> int | float | None:
     return int(text) if text.lstrip("+-").isdigit() and abs(int(text)) < 1 << 63 else number
 
 
-def _forms(each: Filter, kinds: frozenset[str]) -> list[SortValue]:
-    """What the value may mean, given what the field holds."""
-    forms: list[SortValue] = []
-    if kinds & {"string", "array", "null"} or not kinds & {"number", "boolean"}:
-        forms.append(each.value)
+def _meanings(each: Filter, kinds: frozenset[str]) -> dict[str, SortValue]:
+    """What the value may mean, by JSON types, given what the field holds."""
+    meanings: dict[str, SortValue] = {}
     number = _number(each.value)
+    if kinds & {"string", "array"} or not kinds & {"number", "boolean"}:
+        meanings[_TYPES["string"]] = each.value
     if kinds & {"number", "array"} and number is not None:
-        forms.append(number)
+        meanings[_TYPES["number"]] = number
     if kinds & {"boolean", "array"} and each.value in ("true", "false"):
-        forms.append(int(each.value == "true"))
-    if not forms:
+        meanings[_TYPES["boolean"]] = int(each.value == "true")
+    if not meanings:
         raise InvalidQuery(each.parameter, f"{each.value!r} is no {' or '.join(sorted(kinds - {'null'}))}")
-    return forms
+    return meanings
 
 
 def _equals(each: Filter, kinds: frozenset[str]) -> Sql:
-    forms = _forms(each, kinds)
-    marks = ", ".join("?" * len(forms))
+    meanings = _meanings(each, kinds)
+    values = list(meanings.values())
     if "array" in kinds:
-        inside = f"SELECT 1 FROM {_each(each.field)} AS e WHERE e.value IN ({marks})"
-        return Sql(f"coalesce({_type(each.field)}, '') <> 'object' AND EXISTS ({inside})", forms)
-    if len(forms) == 1:
-        return Sql(f"{json_path(each.field)} = ?", forms)
-    return Sql(f"{json_path(each.field)} IN ({marks})", forms)
+        parts = [f"(e.type IN ({types}) AND e.value = ?)" for types in meanings]
+        inside = f"SELECT 1 FROM {json_each(each.field)} AS e WHERE {' OR '.join(parts)}"
+        return Sql(f"coalesce({json_type(each.field)}, '') <> 'object' AND EXISTS ({inside})", values)
+    if is_uniform(kinds):
+        return Sql(f"{json_path(each.field)} = ?", values)
+    parts = [f"({json_type(each.field)} IN ({types}) AND {json_path(each.field)} = ?)" for types in meanings]
+    return Sql(" OR ".join(parts), values)
+
+
+def is_uniform(kinds: frozenset[str]) -> bool:
+    """Whether all values are of one simple kind, so that comparing them needs no look at their types."""
+    return len(kinds - {"null"}) == 1 and not kinds & {"table", "array"}
 
 
 def _differs(each: Filter, kinds: frozenset[str]) -> Sql:
@@ -153,18 +168,14 @@ def _differs(each: Filter, kinds: frozenset[str]) -> Sql:
 
 def _compares(each: Filter, kinds: frozenset[str]) -> Sql:
     sign = _COMPARISONS[each.operator]
-    number = _number(each.value)
-    pure = len(kinds - {"null"}) == 1
+    meanings = {"string": each.value, "number": _number(each.value)}
     parts: list[str] = []
     values: list[SortValue] = []
-    for kind, form, types in (
-        ("string", each.value, "'text'"),
-        ("number", number, "'integer', 'real'"),
-    ):
-        if kind in kinds and form is not None:
-            guard = "" if pure else f"{_type(each.field)} IN ({types}) AND "
+    for kind, value in meanings.items():
+        if kind in kinds and value is not None:
+            guard = "" if is_uniform(kinds) else f"{json_type(each.field)} IN ({_TYPES[kind]}) AND "
             parts.append(f"({guard}{json_path(each.field)} {sign} ?)")
-            values.append(form)
+            values.append(value)
     if not parts:
         raise InvalidQuery(each.parameter, f"{each.value!r} cannot be compared with {each.field!r}")
     return Sql(" OR ".join(parts), values)
@@ -182,20 +193,20 @@ def _among(each: Filter, kinds: frozenset[str]) -> Sql:
 
 def _contains(each: Filter, kinds: frozenset[str]) -> Sql:
     member = _equals(each, kinds) if "array" in kinds else Sql("0")
-    text = f"{_type(each.field)} = 'text' AND instr({json_path(each.field)}, ?)"
+    text = f"{json_type(each.field)} = 'text' AND instr({json_path(each.field)}, ?)"
     return Sql(f"({member.text}) OR ({text})", [*member.values, each.value])
 
 
 def _starts_with(each: Filter, _: frozenset[str]) -> Sql:
     text = json_path(each.field)
-    start = f"{_type(each.field)} = 'text' AND substr({text}, 1, length(?)) = ?"
+    start = f"{json_type(each.field)} = 'text' AND substr({text}, 1, length(?)) = ?"
     return Sql(start, [each.value, each.value])
 
 
 def _exists(each: Filter, _: frozenset[str]) -> Sql:
     if each.value not in ("true", "false"):
         raise InvalidQuery(each.parameter, f"{each.value!r} is neither true nor false")
-    return Sql(f"{_type(each.field)} IS {'NOT ' if each.value == 'true' else ''}NULL")
+    return Sql(f"{json_type(each.field)} IS {'NOT ' if each.value == 'true' else ''}NULL")
 
 
 _OPERATIONS: Mapping[Operator, Callable[[Filter, frozenset[str]], Sql]] = {
@@ -231,22 +242,26 @@ class Order:
         """The ORDER BY list."""
         return ", ".join(f"{key} DESC" if descending else key for key, descending in self.keys)
 
-    def after(self, values: Sequence[SortValue]) -> Sql:
-        """The condition for rows that come after the one with these values; empty values come first."""
+    def after(self, values: Sequence[SortValue]) -> list[Sql]:
+        """What comes after the row with these values, as conditions whose rows follow one another.
+
+        Empty values come first, last in a descending order. Each condition bounds the first key, so
+        that an index leads straight to its rows.
+        """
         (key, descending), *rest = self.keys
         value, *others = values
-        following = _following(key, descending, value)
-        if not rest:
-            return following
-        deeper = Order(tuple(rest)).after(others)
-        tie = Sql(f"{key} IS NULL") if value is None else Sql(f"{key} = ?", [value])
-        text = f"({following.text}) OR (({tie.text}) AND ({deeper.text}))"
-        return Sql(text, [*following.values, *tie.values, *deeper.values])
+        tied = Order(tuple(rest)).beyond(others) if rest else Sql("0")
+        if value is None:
+            ties = Sql(f"{key} IS NULL AND ({tied.text})", tied.values)
+            return [ties] if descending else [ties, Sql(f"{key} IS NOT NULL")]
+        sign = "<" if descending else ">"
+        text = f"{key} {sign}= ? AND ({key} {sign} ? OR ({tied.text}))"
+        following = Sql(text, [value, value, *tied.values])
+        return [following, Sql(f"{key} IS NULL")] if descending else [following]
 
-
-def _following(key: str, descending: bool, value: SortValue) -> Sql:
-    if value is None:
-        return Sql("0" if descending else f"{key} IS NOT NULL")
-    if descending:
-        return Sql(f"{key} < ? OR {key} IS NULL", [value])
-    return Sql(f"{key} > ?", [value])
+    def beyond(self, values: Sequence[SortValue]) -> Sql:
+        """The same in one condition."""
+        parts = self.after(values)
+        return Sql(
+            " OR ".join(f"({part.text})" for part in parts), [v for part in parts for v in part.values]
+        )

@@ -22,8 +22,8 @@ FIELD_BREAK = "\ue000"
 HIT_START, HIT_END = "\x02", "\x03"
 
 _UNSEARCHABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ue000]")
-# As in gitsheets, blank lines after a delimiter belong to it.
-_DELIMITER = re.compile(r"^\+\+\+\s*$", re.MULTILINE)
+# As in gitsheets, blank lines after a delimiter belong to it; its idea of space has no separators.
+_DELIMITER = re.compile(r"^\+\+\+[^\S\x1c-\x1f]*$", re.MULTILINE)
 _OFFSET_UTC = "+00:00"
 
 Kind = str
@@ -76,7 +76,7 @@ def _decode(sheet: Sheet, data: bytes) -> dict[str, Any]:
         return toml.parse(text)
     front, body, first_line = split_front_matter(text)
     try:
-        table = toml.parse(front)
+        table = toml.parse(front.removeprefix("\ufeff"))
     except toml.Unreadable as error:
         line = error.line + first_line - 1 if error.line else 0
         raise toml.Unreadable(error.message, line, error.column) from None

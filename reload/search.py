@@ -1,103 +1,49 @@
 """What a person types into a search box, as an FTS5 query that cannot fail.
 
 Words are ANDed, `"a phrase"` stays together, and the last word matches as a prefix. The index holds
-Porter stems, so a prefix that already reaches into a suffix (`accessib`) is completed by the suffixes
-it may become, and their stems are looked for too.
+Porter stems, which need not begin with what was typed so far: `accessib` becomes `accessibility`,
+whose stem is `access`. So the words that a prefix may become are made from it, and their stems are
+looked for too.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 import apsw
 
+from reload.records import FIELD_BREAK
 from reload.store import TOKENIZER
 
 WORDS_MAX = 16
 WORD_CHARACTERS_MAX = 64
 
+_FOLDER = TOKENIZER.removeprefix("porter ")  # the same without stemming
 _PIECES = re.compile(r'"([^"]*)"?|([^\s"]+)')
-_SUFFIXES = [
-    "ability",
-    "abilities",
-    "able",
-    "ably",
-    "al",
-    "ally",
-    "ance",
-    "ances",
-    "ant",
-    "ate",
-    "ated",
-    "ates",
-    "ating",
-    "ation",
-    "ations",
-    "ative",
-    "ator",
-    "ators",
-    "ed",
-    "eed",
-    "ement",
-    "ence",
-    "ences",
-    "ency",
-    "ent",
-    "er",
-    "ers",
-    "es",
-    "est",
-    "ful",
-    "fulness",
-    "fully",
-    "ibility",
-    "ibilities",
-    "ible",
-    "ibly",
-    "ic",
-    "ical",
-    "ically",
-    "ies",
-    "ing",
-    "ingly",
-    "ings",
-    "ion",
-    "ions",
-    "ism",
-    "ist",
-    "ists",
-    "ities",
-    "ity",
-    "ive",
-    "iveness",
-    "ization",
-    "izations",
-    "ize",
-    "ized",
-    "izer",
-    "izes",
-    "izing",
-    "less",
-    "ly",
-    "ment",
-    "mental",
-    "ments",
-    "ness",
-    "ous",
-    "ously",
-    "ousness",
-    "s",
-    "tional",
-]
+_STEM_CHARACTERS_MIN = 2
+_SUFFIXES = re.findall(
+    r"\w+",
+    """
+    ability abilities able ably al ally ance ances ant ate ated ates ating ation ations ative ator ators
+    ed eed ement ence ences ency ent er ers es est ful fulness fully ibility ibilities ible ibly ic ical
+    ically ies ing ingly ings ion ions ism ist ists ities ity ive iveness ization izations ize ized izer
+    izes izing less ly ment mental ments ness ous ously ousness s tional
+    """,
+)
+# What a whole word may be followed by so that its stem gets shorter than itself: ties, tied.
+_ENDINGS = ("s", "d")
+# The same after a doubled consonant: dropped, dropping.
+_DOUBLED_ENDINGS = ("ed", "ing")
+_DOUBLED = re.compile(r"([bcdfghjklmnpqrstvwxz])\1$")
 
 
-@lru_cache(maxsize=1)
-def _tokenizer() -> Callable[[str], Sequence[str]]:
-    """SQLite's own tokenizer, so that words here are cut and stemmed exactly as in the index."""
-    name, *arguments = TOKENIZER.split()
-    tokenizer = apsw.Connection(":memory:").fts5_tokenizer(name, arguments)
+@lru_cache(maxsize=2)
+def _tokenizer(arguments: str) -> Callable[[str], Sequence[str]]:
+    """One of SQLite's own tokenizers, so that words here are cut exactly as in the index."""
+    name, *options = arguments.split()
+    tokenizer = apsw.Connection(":memory:").fts5_tokenizer(name, options)
 
     def tokens(text: str) -> Sequence[str]:
         cut = tokenizer(text.encode(), apsw.FTS5_TOKENIZE_DOCUMENT, None, include_offsets=False)
@@ -109,49 +55,75 @@ def _tokenizer() -> Callable[[str], Sequence[str]]:
 def match_expression(text: str) -> str | None:
     """The FTS5 expression for what somebody typed, None where it holds nothing that can be searched.
 
-    At most WORDS_MAX words of WORD_CHARACTERS_MAX characters count; any text is safe.
+    The first WORDS_MAX words count, each to WORD_CHARACTERS_MAX characters; any text is safe.
     """
     clauses: list[str] = []
-    pieces = [(phrase, word) for phrase, word in _PIECES.findall(_clean(text))]
-    searchable = [piece for piece in pieces if _tokenizer()(piece[0] or piece[1])][:WORDS_MAX]
-    for number, (phrase, word) in enumerate(searchable, start=1):
-        if word and number == len(searchable):
-            clauses.append(_prefix(word[:WORD_CHARACTERS_MAX]))
-        else:
-            clauses.append(_quoted(phrase or word))
+    pieces = list(_pieces(text))
+    for number, (words, is_quoted) in enumerate(pieces, start=1):
+        is_open = number == len(pieces) and not is_quoted
+        clauses.append(_prefix(words) if is_open else _phrase(words))
     return " AND ".join(clauses) or None
+
+
+def _pieces(text: str) -> Iterator[tuple[list[str], bool]]:
+    """The folded words of every phrase, and whether it was quoted; `foo-bar` is a phrase by itself."""
+    fold = _tokenizer(_FOLDER)
+    left = WORDS_MAX
+    for quoted, bare in _PIECES.findall(_clean(text)):
+        words = list(fold(quoted or bare))[:left]
+        left -= len(words)
+        if words:
+            yield words, not bare
 
 
 def _clean(text: str) -> str:
     # Surrogates cannot be written as UTF-8, and control characters end a text for SQLite.
-    characters = (c if c >= " " and not "\ud800" <= c <= "\udfff" and c != "\ue000" else " " for c in text)
-    return "".join(characters)
+    characters = (c if c >= " " and not "\ud800" <= c <= "\udfff" else " " for c in text)
+    return "".join(characters).replace(FIELD_BREAK, " ")
 
 
-def _quoted(words: str) -> str:
-    return '"' + " ".join(words.split()[:WORDS_MAX])[: WORDS_MAX * WORD_CHARACTERS_MAX].replace('"', "") + '"'
+def _phrase(words: list[str], ending: str = "") -> str:
+    """These words side by side; one that is too long stands for all that begin like it, and ends them."""
+    for number, word in enumerate(words):
+        if len(word) > WORD_CHARACTERS_MAX:
+            return f'"{" ".join([*words[:number], word[:WORD_CHARACTERS_MAX]])}" *'
+    return f'"{" ".join(words)}"{ending}'
 
 
-def _prefix(word: str) -> str:
-    """A clause for every word that begins with `word`."""
-    tokens = _tokenizer()(word)
-    if len(tokens) != 1:  # foo-bar is a phrase; its last part is the prefix
-        return f"{_quoted(word)} *"
-    alternatives = [_quoted(word), f"{_quoted(word)} *"]
-    alternatives += [_quoted(completed) for completed in completions(word)]
-    return "(" + " OR ".join(alternatives) + ")"
+def _prefix(words: list[str]) -> str:
+    """These words side by side, and every word that begins with the last of them in its place."""
+    *lead, last = words
+    alternatives = [_phrase(words), _phrase([*lead, _unstemmed(last)], " *")]
+    alternatives += [_phrase([*lead, word]) for word in completions(last)]
+    return f"({' OR '.join(dict.fromkeys(alternatives))})"
+
+
+def _stem(word: str) -> str:
+    return _tokenizer(TOKENIZER)(word)[0]
+
+
+def _unstemmed(word: str) -> str:
+    """A word whose stem is `word` to the letter, `word` itself where none is known.
+
+    FTS5 stems prefixes too, and the stem of `poly` is `poli`, with which no other word begins.
+    """
+    return next((form for form in (word, f"{word}e") if _stem(form) == word), word)
 
 
 def completions(prefix: str) -> list[str]:
-    """Words that `prefix` may become whose stem does not begin with the prefix's own; one word a stem."""
-    stem = _tokenizer()(prefix)[0]
-    found: dict[str, str] = {}
-    folded = prefix.lower()
+    """Words that `prefix` may become whose stem does not begin with it; one word a stem."""
+    covered, found = _stem(_unstemmed(prefix)), {_stem(prefix): prefix}
+    for word in _candidates(prefix):
+        stem = _stem(word)
+        if not stem.startswith(covered):
+            found.setdefault(stem, word)
+    return list(found.values())[1:]
+
+
+def _candidates(prefix: str) -> Iterator[str]:
     for suffix in _SUFFIXES:
-        for length in range(1, len(suffix)):
-            if folded.endswith(suffix[:length]) and len(folded) - length >= 3:
-                word = folded + suffix[length:]
-                token = _tokenizer()(word)[0]
-                if not token.startswith(stem):
-                    found.setdefault(token, word)
-    return list(found.values())
+        for typed in range(1, len(suffix)):
+            if prefix.endswith(suffix[:typed]) and len(prefix) - typed >= _STEM_CHARACTERS_MIN:
+                yield prefix + suffix[typed:]
+    for ending in _ENDINGS + (_DOUBLED_ENDINGS if _DOUBLED.search(prefix) else ()):
+        yield prefix + ending

@@ -16,7 +16,7 @@ DEFINITIONS_FOLDER = ".gitsheets/"
 EXTENSIONS = {"toml": ".toml", "markdown": ".md", "mdx": ".mdx"}
 
 # Field names go into SQL as JSON path literals, so only names that need no escape there can be asked for.
-FIELD_NAME = re.compile(r"^[^\x00-\x1f\"\\.\[\]]+(?:\.[^\x00-\x1f\"\\.\[\]]+)*$")
+FIELD_NAME = re.compile(r"[^\x00-\x1f\"\\.\[\]]+(?:\.[^\x00-\x1f\"\\.\[\]]+)*\Z")
 
 
 class Place(NamedTuple):
@@ -73,10 +73,16 @@ class Sheet:
         """What `file` (relative to the root) is to this sheet, None where it is nothing.
 
         `is_file` tells whether a path relative to the root is a file of the commit; only recursive
-        sheets ask, since there a folder named like a record holds attachments at any depth.
+        sheets ask, since there a folder named like a record holds attachments at any depth. Files that
+        define sheets are nobody's attachments.
         """
         if self._is_plain and file.count("/") == self._slashes:
             return Place(file[: -len(self.extension)]) if file.endswith(self.extension) else None
+        found = self._place(file, is_file)
+        is_attachment = found is not None and found.attachment is not None
+        return None if is_attachment and (self.prefix + file).startswith(DEFINITIONS_FOLDER) else found
+
+    def _place(self, file: str, is_file: Callable[[str], bool]) -> Place | None:
         components = file.split("/")
         depth = self.template.depth
         if len(components) < depth:

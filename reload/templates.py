@@ -32,14 +32,17 @@ class Template:
         return len(self.levels)
 
     def fits(self, components: list[str]) -> bool:
-        """Whether these leading components (a record's last one without extension) lie where the template says."""
+        """Whether these components (a record's last one without extension) lie where the template says."""
         return all(
             level is None or level == name for level, name in zip(self.levels, components, strict=False)
         )
 
 
 def parse_template(source: str) -> Template:
-    """The shape of `source`; raises TemplateError with the reason."""
+    """The shape of `source`; raises TemplateError with the reason.
+
+    A folder `.` is no level; gitsheets shows it in the paths of records, here they are plain.
+    """
     trimmed = source.strip("/")
     if not trimmed:
         raise TemplateError("the path template is empty")
@@ -47,7 +50,8 @@ def parse_template(source: str) -> Template:
         raise TemplateError(f"an expression in {source!r} is not closed with }}}}")
     levels: list[str | None] = []
     recursive = False
-    for component in _split(trimmed):
+    *folders, name = _split(trimmed)
+    for component in (*(folder for folder in folders if folder != "."), name):
         if recursive:
             raise TemplateError("a recursive component (${{ field/** }}) must be the last one")
         if not component:
