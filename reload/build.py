@@ -22,6 +22,7 @@ from reload.errors import (
     StoreError,
 )
 from reload.history import Consent, Target, find_target
+from reload.policy import DataPolicy
 from reload.reader import Reader
 from reload.repository import Move, Repository
 from reload.snapshot import Served, Snapshot
@@ -53,10 +54,11 @@ class Phases:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What an operator decided beforehand: consent to rewritten history, and to mass deletions."""
+    """What an operator decided beforehand: about rewritten history, mass deletions and unreadable data."""
 
     follow_rewrites: bool = False
     allow_deletions: bool = False
+    data: DataPolicy = field(default_factory=DataPolicy)
 
 
 @dataclass(slots=True)
@@ -292,13 +294,24 @@ class Builder:
             return None
         try:
             store = Store.open(path)
-            if self.repository.resolve(store.commit) is None:
-                store.close()
-                raise StoreError(f"{path.name} holds a commit that the repository lacks")
-            return store
+            unfit = self._misfit(store)
+            if unfit is None:
+                return store
+            store.close()
         except StoreError as error:
-            self._note("state.unfit", reason=str(error))
-            return None
+            unfit = str(error)
+        self._note("state.unfit", reason=unfit)
+        return None
+
+    def _misfit(self, store: Store) -> str | None:
+        """Why a whole state file cannot be gone on from."""
+        built_under = store.state_or_none("policy")
+        if built_under != self._policy.data.noted:
+            return f"{store.path.name} was built under another policy: {built_under or 'none is noted'}"
+        commit = store.state_or_none("commit")
+        if commit is None or self.repository.resolve(commit) is None:
+            return f"{store.path.name} holds a commit that the repository lacks"
+        return None
 
     def _by_difference(
         self, store: Store, target: Target, served: Served | None, consent: frozenset[Consent]
@@ -310,7 +323,7 @@ class Builder:
             changes = (
                 {}
                 if store.commit == target.commit
-                else apply_difference(self.repository, store, target.commit)
+                else apply_difference(self.repository, store, target.commit, self._policy.data)
             )
             if served is not None:
                 self._hold_deletions(target.commit, before, changes, consent)
@@ -330,7 +343,8 @@ class Builder:
         move: Move | None = None
         store: Store | None = None
         try:
-            job = Job(str(self.repository.git_dir), self.repository.branch, target.commit, str(path))
+            git_dir, branch = str(self.repository.git_dir), self.repository.branch
+            job = Job(git_dir, branch, target.commit, str(path), self._policy.data)
             self._child.build(job, progress)
             store = Store.open(path)
             changes = self._changes_to(store)

@@ -15,14 +15,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
 
+import apsw
 import orjson
 
 from reload.errors import BuildFailed, DataRejected, Problem, ReloadError
+from reload.policy import DataPolicy
 from reload.repository import Repository
 from reload.scratch import build_from_scratch
 
@@ -31,40 +33,36 @@ BUILD_MEMORY_BYTES_MAX = 8 << 30
 NICENESS = 10
 _PROGRESS_INTERVAL_S = 0.2
 _MESSAGE_BYTES_MAX = 8_192
+_RESULT_BYTES_MAX = 1 << 20
+COMMAND = (sys.executable, "-m", "reload.child")
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What the child builds: the commit of a repository, into a new file."""
+    """What the child builds: the commit of a repository, into a new file, under a policy."""
 
     git_dir: str
     branch: str
     commit: str
     path: str
+    policy: DataPolicy = field(default_factory=DataPolicy)
 
 
 class BuildChild:
     """Runs one child at a time; `close` ends it."""
 
-    def __init__(self, deadline_s: float = BUILD_DEADLINE_S) -> None:
+    def __init__(self, deadline_s: float = BUILD_DEADLINE_S, command: Sequence[str] = COMMAND) -> None:
         self._deadline_s = deadline_s
+        self._command = list(command)
         self._child: subprocess.Popen[bytes] | None = None
+        self._guard = threading.Lock()
         self._closed = False
 
     def build(self, job: Job, on_progress: Callable[[int, int], None]) -> None:
         """Build in a child and wait for it; raises DataRejected or BuildFailed."""
-        if self._closed:
-            raise BuildFailed("the server is stopping")
-        command = [sys.executable, "-m", "reload.child"]
-        self._child = child = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
-            start_new_session=True,
-        )
-        timer = threading.Timer(self._deadline_s, _kill, (child,))
+        child = self._start()
+        late = threading.Event()
+        timer = threading.Timer(self._deadline_s, _end_late, (child, late))
         timer.start()
         errors: list[bytes] = []
         listener = threading.Thread(target=lambda: errors.append(_tail(cast("IO[bytes]", child.stderr))))
@@ -79,14 +77,35 @@ class BuildChild:
             for pipe in (child.stdin, child.stdout, child.stderr):
                 cast("IO[bytes]", pipe).close()
             self._child = None
+        if result is None and late.is_set():
+            raise BuildFailed(f"the build took longer than {self._deadline_s:g} s and was ended")
         _raise_for(job, result, status, b"".join(errors).decode("utf-8", "replace").strip())
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with self._guard:
+            if self._closed:
+                raise BuildFailed("the server is stopping")
+            self._child = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=os.environ | {"PYTHONPATH": str(Path(__file__).parent.parent)},
+                start_new_session=True,
+            )
+            return self._child
 
     def close(self) -> None:
         """End the child, if one runs, and start none any more."""
-        self._closed = True
-        child = self._child
-        if child is not None:
-            _kill(child)
+        with self._guard:
+            self._closed = True
+            if self._child is not None:
+                _kill(self._child)
+
+
+def _end_late(child: subprocess.Popen[bytes], late: threading.Event) -> None:
+    late.set()
+    _kill(child)
 
 
 def _kill(child: subprocess.Popen[bytes]) -> None:
@@ -109,13 +128,22 @@ def _converse(
     with contextlib.suppress(BrokenPipeError):
         stdin.write(orjson.dumps(asdict(job)) + b"\n")
         stdin.flush()
-    for line in stdout:
-        with contextlib.suppress(orjson.JSONDecodeError):
-            message: dict[str, Any] = orjson.loads(line)
-            if "done" not in message:
-                return message
+    while line := stdout.readline(_RESULT_BYTES_MAX):
+        message = _message(line)
+        if "done" in message:
             on_progress(message["done"], message["total"])
+        elif message.keys() & {"built", "failed", "problems"}:
+            return message
     return None
+
+
+def _message(line: bytes) -> dict[str, Any]:
+    """One message of the child; an empty one where the line is whatever a library printed."""
+    with contextlib.suppress(orjson.JSONDecodeError):
+        message = orjson.loads(line)
+        if isinstance(message, dict):
+            return message
+    return {}
 
 
 def _raise_for(job: Job, result: dict[str, Any] | None, status: int, errors: str) -> None:
@@ -134,7 +162,8 @@ def main() -> None:
     """The child: one job from standard input, progress and one result on standard output."""
     os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_AS, (BUILD_MEMORY_BYTES_MAX, BUILD_MEMORY_BYTES_MAX))
-    job = Job(**orjson.loads(sys.stdin.buffer.readline()))
+    given = orjson.loads(sys.stdin.buffer.readline())
+    job = Job(**given | {"policy": DataPolicy(**given["policy"])})
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _say(_result_of(job))
 
@@ -142,14 +171,14 @@ def main() -> None:
 def _result_of(job: Job) -> dict[str, Any]:
     repository = Repository(Path(job.git_dir), job.branch, remote=False, timeout_s=0)
     try:
-        build_from_scratch(repository, job.commit, Path(job.path), _Reporter().report)
+        build_from_scratch(repository, job.commit, Path(job.path), _Reporter().report, job.policy)
         with open(job.path, "rb") as built:
             os.fsync(built.fileno())
         return {"built": job.path}
     except DataRejected as error:
         problems = [asdict(problem) for problem in error.problems]
         return {"problems": problems, "total_problems": error.total}
-    except (ReloadError, OSError, MemoryError) as error:
+    except (ReloadError, apsw.Error, OSError, MemoryError) as error:
         return {"failed": f"{type(error).__name__}: {error}"}
     finally:
         repository.close()

@@ -1,39 +1,55 @@
-"""What a commit's tree holds for its sheets: which files are records, which are attachments, what cannot be read."""
+"""What a commit's tree holds for its sheets: which files are records, and which are attachments."""
 
 from __future__ import annotations
 
+import contextlib
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
+from reload.attachment_table import Attachment
 from reload.errors import PROBLEMS_MAX, Problem
+from reload.findings import Findings, TooLargeData, oversized, unsupported
+from reload.problem_table import shown
 from reload.repository import BLOB_MODES, Entry, Repository
 from reload.sheets import Sheet, definition_path, read_sheet, sheet_name
-from reload.store import Attachment
 from reload.toml import DOCUMENT_BYTES_MAX
 
-_ENTRY_KINDS = {"120000": "a symbolic link", "160000": "a submodule"}
+# More files than this are counted before they are kept, so that a tree bomb takes no memory.
+KEPT_ENTRIES_MAX = 250_000
 
 
 class Problems:
-    """Every problem found, the first PROBLEMS_MAX of them kept."""
+    """Every problem found, the first PROBLEMS_MAX of them by path kept, in whatever order they are found."""
 
     def __init__(self) -> None:
         self.kept: list[Problem] = []
         self.total = 0
 
     def add(self, problem: Problem) -> None:
-        """Note one more."""
+        """Note one more; a file that is a record of two sheets has its problem once."""
+        place = bisect_left(self.kept, _position(problem), key=_position)
+        if self.kept[place : place + 1] == [problem]:
+            return
         self.total += 1
-        if len(self.kept) < PROBLEMS_MAX:
-            self.kept.append(problem)
+        self.kept.insert(place, problem)
+        del self.kept[PROBLEMS_MAX:]
+
+
+def _position(problem: Problem) -> tuple[str, int, int, str]:
+    return problem.path, problem.line, problem.column, problem.message
 
 
 @dataclass(slots=True)
 class Contents:
-    """The files of one sheet: (record path, blob) of its records, and its attachments without their sizes."""
+    """The files of one sheet: (record path, file) of its records, its attachments without their sizes,
+    and what is found of others without reading them.
+    """
 
-    records: list[tuple[str, str]] = field(default_factory=list)
+    records: list[tuple[str, Entry]] = field(default_factory=list)
     attachments: list[Attachment] = field(default_factory=list)
+    found: Findings = field(default_factory=Findings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +63,7 @@ class Manifest:
 def read_sheets(repository: Repository, entries: Iterable[Entry], problems: Problems) -> dict[str, Sheet]:
     """The sheets that these definition files declare, by name; what cannot be read goes to `problems`."""
     wanted = [(name, entry) for entry in entries if (name := sheet_name(entry.path))]
-    wanted = [each for each in wanted if not refuse_entry(each[1], problems)]
+    wanted = [each for each in wanted if not _refuse_definition(each[1], problems)]
     sheets: dict[str, Sheet] = {}
     blobs = repository.blobs([entry.oid for _, entry in wanted], DOCUMENT_BYTES_MAX)
     for (name, _), blob in zip(wanted, blobs, strict=True):
@@ -62,15 +78,35 @@ def read_sheets(repository: Repository, entries: Iterable[Entry], problems: Prob
     return dict(sorted(sheets.items()))
 
 
-def read_manifest(repository: Repository, commit: str, problems: Problems) -> Manifest:
-    """The sheets and files of a whole commit."""
-    entries = list(repository.tree(commit))
+def _refuse_definition(entry: Entry, problems: Problems) -> bool:
+    reason = unsupported(entry)
+    if reason is not None:
+        message = f"unsupported entry: {reason} cannot define a sheet"
+        problems.add(Problem(shown(entry.path), 0, 0, message))
+    return reason is not None
+
+
+def read_manifest(repository: Repository, commit: str, entries_max: int, problems: Problems) -> Manifest:
+    """The sheets and files of a whole commit; raises TooLargeData where it has more than `entries_max`."""
+    entries = read_entries(repository, commit, entries_max)
     sheets = read_sheets(repository, entries, problems)
-    contents = {name: sort_files(sheet, entries, problems) for name, sheet in sheets.items()}
+    contents = {name: sort_files(sheet, entries) for name, sheet in sheets.items()}
     return Manifest(sheets, contents)
 
 
-def sort_files(sheet: Sheet, entries: Sequence[Entry], problems: Problems) -> Contents:
+def read_entries(repository: Repository, commit: str, entries_max: int) -> list[Entry]:
+    """Every file of a commit; raises TooLargeData where there are more than `entries_max`."""
+    with contextlib.closing(repository.tree(commit)) as tree:
+        entries = list(islice(tree, min(KEPT_ENTRIES_MAX, entries_max) + 1))
+        if len(entries) > entries_max or (
+            len(entries) > KEPT_ENTRIES_MAX and repository.has_more_files(commit, entries_max)
+        ):
+            raise TooLargeData(f"too large: the commit has more than {entries_max} files")
+        entries.extend(tree)
+    return entries
+
+
+def sort_files(sheet: Sheet, entries: Sequence[Entry]) -> Contents:
     """Which of these files are the sheet's records and attachments."""
     prefix = sheet.prefix
     skipped = len(prefix)
@@ -81,12 +117,15 @@ def sort_files(sheet: Sheet, entries: Sequence[Entry], problems: Problems) -> Co
         place = sheet.place(file, files.__contains__)
         if place is None:
             continue
+        if entry.mode not in BLOB_MODES or not file.isascii():
+            is_record = place.attachment is None
+            if contents.found.refuse(sheet.name, entry, place.record, is_record=is_record):
+                continue
         if place.attachment is not None:
-            if entry.mode in BLOB_MODES and is_utf8(file):
-                attachment = Attachment(file, place.record, place.attachment, entry.oid, 0)
-                contents.attachments.append(attachment)
-        elif place.record is not None and not refuse_entry(entry, problems):
-            contents.records.append((place.record, entry.oid))
+            attachment = Attachment(file, place.record, place.attachment, entry.oid, 0)
+            contents.attachments.append(attachment)
+        elif place.record is not None:
+            contents.records.append((place.record, entry))
     return contents
 
 
@@ -94,32 +133,3 @@ def with_sizes(repository: Repository, attachments: Sequence[Attachment]) -> lis
     """The attachments with their sizes in bytes."""
     sizes = repository.sizes(a.blob for a in attachments)
     return [Attachment(a.file, a.record, a.name, a.blob, sizes[a.blob]) for a in attachments]
-
-
-def is_utf8(path: str) -> bool:
-    """Whether a path can be shown; git allows any bytes."""
-    if path.isascii():
-        return True
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def oversized(path: str, size: int) -> Problem:
-    """The problem of a file that is too large to be parsed."""
-    return Problem(path, 0, 0, f"the file has {size} bytes, more than the {DOCUMENT_BYTES_MAX} allowed")
-
-
-def refuse_entry(entry: Entry, problems: Problems) -> bool:
-    """Whether a file in the place of a record is none, noted as a problem."""
-    if entry.mode not in BLOB_MODES:
-        kind = _ENTRY_KINDS.get(entry.mode, f"an entry of mode {entry.mode}")
-        problems.add(Problem(entry.path, 0, 0, f"unsupported entry: {kind} cannot be a record"))
-        return True
-    if not is_utf8(entry.path):
-        path = entry.path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-        problems.add(Problem(path, 0, 0, "the file name is not UTF-8"))
-        return True
-    return False

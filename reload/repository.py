@@ -6,9 +6,10 @@ by compare-and-swap, prepared off the loop and committed together with the swap.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Literal, NamedTuple
@@ -61,6 +62,16 @@ class Entry(NamedTuple):
 class Change(NamedTuple):
     """A file that differs between two trees; `new` or `old` is None where the file is absent."""
 
+    path: str
+    old: Entry | None
+    new: Entry | None
+
+
+class Version(NamedTuple):
+    """A file as one commit changed it from `old` to `new`, None where it is absent."""
+
+    commit: str
+    committed_at: datetime
     path: str
     old: Entry | None
     new: Entry | None
@@ -168,7 +179,11 @@ class Repository:
                 return _moment(int(line.rsplit(b" ", 2)[1]))
         raise ObjectMissing(f"commit {commit} has no committer")
 
-    def tree(self, commit: str, folder: str = "") -> Iterator[Entry]:
+    def first_parent(self, commit: str) -> str | None:
+        """The commit that a commit follows on its first-parent history, None for the first one."""
+        return next(iter(self._parents(commit)), None)
+
+    def tree(self, commit: str, folder: str = "") -> Generator[Entry, None, None]:
         """Every file below `folder` at a commit, links and submodules too, in git's order."""
         paths = ("--", f":(literal){folder}/") if folder else ()
         with self._git.stream("ls-tree", "-r", "-z", "--full-tree", commit, *paths) as output:
@@ -177,17 +192,47 @@ class Repository:
                 mode, _, oid = meta.decode().split(" ")
                 yield Entry(mode, oid, _text(path))
 
-    def difference(self, old: str, new: str) -> Iterator[Change]:
+    def difference(self, old: str, new: str) -> Generator[Change, None, None]:
         """Every file that differs between two commits, any two; renames are a removal and an addition."""
         options = ("-r", "-z", "--raw", "--no-renames", "--no-abbrev")
         with self._git.stream("diff-tree", *options, old, new) as output:
             records = _records(output)
             for meta in records:
-                old_mode, new_mode, old_oid, new_oid, _ = meta.decode().lstrip(":").split(" ")
-                path = _text(next(records))
-                before = Entry(old_mode, old_oid, path) if old_mode != "000000" else None
-                after = Entry(new_mode, new_oid, path) if new_mode != "000000" else None
-                yield Change(path, before, after)
+                yield _change(meta, next(records))
+
+    def versions(self, commit: str, paths: Sequence[str]) -> Generator[Version, None, None]:
+        """Every change of these files on the first-parent history that ends at `commit`, newest first.
+
+        A merge counts as what it changed against its first parent. May tell of other files as well.
+        """
+        options = ("--first-parent", "--diff-merges=first-parent", "--root", "--raw", "-r", "-z")
+        plain = ("--no-renames", "--no-abbrev", "--no-show-signature", "--no-color", "--format=%x01%H %ct")
+        few = [f":(literal){path}" for path in paths] if len(paths) <= _FEW_BLOBS else []
+        with self._git.stream("log", *options, *plain, commit, "--", *few) as output:
+            records = _records(output)
+            made_by, made_at = commit, _moment(0)
+            for record in records:
+                line = record.lstrip(b"\n")
+                if line.startswith(b"\1"):
+                    made_by, seconds = line[1:].decode().split(" ")
+                    made_at = _moment(int(seconds))
+                elif line.startswith(b":"):
+                    yield Version(made_by, made_at, *_change(line, next(records)))
+
+    def has_more_files(self, commit: str, files_max: int) -> bool:
+        """Whether a commit holds more files than that; told by counting, in little memory."""
+        files = 0
+        with contextlib.closing(self._names(commit)) as pieces:
+            for piece in pieces:
+                files += piece.count(b"\0")
+                if files > files_max:
+                    return True
+        return False
+
+    def _names(self, commit: str) -> Generator[bytes, None, None]:
+        with self._git.stream("ls-tree", "-r", "-z", "--full-tree", "--name-only", commit) as output:
+            while piece := output.read(_STREAM_BYTES):
+                yield piece
 
     def blobs(self, oids: Sequence[str], bytes_max: int) -> Iterator[Blob]:
         """The files in the order asked for.
@@ -329,6 +374,15 @@ def _records(output: IO[bytes]) -> Iterator[bytes]:
     while piece := output.read(_STREAM_BYTES):
         *whole, rest = (rest + piece).split(b"\0")
         yield from whole
+
+
+def _change(meta: bytes, path: bytes) -> Change:
+    """A file that differs, from the two fields in which git names it."""
+    old_mode, new_mode, old_oid, new_oid, _ = meta.decode().lstrip(":").split(" ")
+    name = _text(path)
+    before = Entry(old_mode, old_oid, name) if old_mode != "000000" else None
+    after = Entry(new_mode, new_oid, name) if new_mode != "000000" else None
+    return Change(name, before, after)
 
 
 def _moment(seconds: int) -> datetime:

@@ -81,6 +81,7 @@ class Snapshot:
             datetime.fromisoformat(self.reader.state("committed_at")),
             MappingProxyType({name: self.reader.counts[name] for name in self.sheets}),
         )
+        self.listing = self.reader.listing()
         self.cache = Cache()
         self._leases = 0
         self._retired = False

@@ -15,44 +15,29 @@ from typing import Any
 import apsw
 import orjson
 
+from reload.attachment_table import Attachment, AttachmentTable
 from reload.errors import StoreError
+from reload.field_counts import FieldCounts, Shape
+from reload.problem_table import Listed, ProblemTable
 from reload.records import Record, shape_of
 from reload.sheets import Sheet, read_sheet
+from reload.state_format import (
+    APPLICATION_ID,
+    FORMAT_VERSION,
+    STATE_SCHEMA,
+    TOKENIZER,
+    below,
+    free_table,
+    json_path,
+    quoted,
+)
+from reload.twins import Twins
 
-FORMAT_VERSION = 1
-APPLICATION_ID = 0x4C533031  # "LS01"
-TOKENIZER = "porter unicode61 remove_diacritics 2"
+__all__ = ["TOKENIZER", "Attachment", "Changes", "Store", "json_path", "quoted"]
+
 BUSY_TIMEOUT_MS = 5_000
 _BULK_CACHE_KIB = 128 * 1024
 _BULK_HASH_BYTES = 16 << 20
-
-_SCHEMA = f"""
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {FORMAT_VERSION};
-CREATE TABLE livesheets_state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE livesheets_sheets (
-    name TEXT PRIMARY KEY, data TEXT NOT NULL, records INTEGER NOT NULL, definition TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE livesheets_fields (
-    sheet TEXT, field TEXT, kind TEXT, records INTEGER NOT NULL, PRIMARY KEY (sheet, field, kind)
-) WITHOUT ROWID;
-CREATE TABLE livesheets_attachments (
-    sheet TEXT, file TEXT, record TEXT, name TEXT NOT NULL, blob TEXT NOT NULL, size INTEGER NOT NULL,
-    PRIMARY KEY (sheet, file)
-) WITHOUT ROWID;
-CREATE INDEX livesheets_attachments_record ON livesheets_attachments (sheet, record, name);
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    """A file that belongs to a record; `record` is None for a loose file below a recursive sheet."""
-
-    file: str
-    record: str | None
-    name: str
-    blob: str
-    size: int
 
 
 @dataclass(slots=True)
@@ -67,17 +52,6 @@ class Changes:
         return bool(self.added or self.modified or self.removed)
 
 
-def quoted(name: str) -> str:
-    """A name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def json_path(field: str) -> str:
-    """A field as an SQL expression on a record; only names that match FIELD_NAME may be asked for."""
-    path = "$" + "".join(f'."{key}"' for key in field.split("."))
-    return "json_extract(record, '" + path.replace("'", "''") + "')"
-
-
 class Store:
     """The writing side of a state file; for use by one thread at a time.
 
@@ -88,7 +62,10 @@ class Store:
     def __init__(self, path: Path, connection: apsw.Connection) -> None:
         self.path = path
         self._db = connection
-        self._fields: Counter[tuple[str, str, str]] = Counter()
+        self.attachments = AttachmentTable(connection)
+        self.problems = ProblemTable(connection)
+        self._fields = FieldCounts(connection)
+        self._twins = Twins(connection, self.problems)
         self._tables: dict[str, str] = {}
         self.sheets: dict[str, Sheet] = {}
 
@@ -100,7 +77,7 @@ class Store:
             db.pragma(*pragma.split(" = "))
         db.pragma("cache_size", -_BULK_CACHE_KIB)
         db.execute("BEGIN")
-        db.execute(_SCHEMA)
+        db.execute(STATE_SCHEMA)
         return cls(path, db)
 
     @classmethod
@@ -128,10 +105,17 @@ class Store:
         return self.state("commit")
 
     def state(self, key: str) -> str:
-        """One value of the table `livesheets_state`."""
+        """One value of the table `livesheets_state`; raises StoreError where it is not noted."""
+        value = self.state_or_none(key)
+        if value is None:
+            raise StoreError(f"{self.path}: no {key} is noted, so it was never finished")
+        return value
+
+    def state_or_none(self, key: str) -> str | None:
+        """One value of the table `livesheets_state`, None where it is not noted."""
         for (value,) in self._db.execute("SELECT value FROM livesheets_state WHERE key = ?", (key,)):
             return str(value)
-        raise StoreError(f"{self.path}: no {key} is noted, so it was never finished")
+        return None
 
     def note(self, **values: str) -> None:
         """Set values of the table `livesheets_state`."""
@@ -141,10 +125,13 @@ class Store:
         """Start the transaction that a reload by difference is."""
         self._db.execute("BEGIN IMMEDIATE")
         self._fields.clear()
+        self._twins.forget()
 
     def finish(self) -> None:
         """Make the transaction visible to readers that open from now on."""
-        self._write_fields()
+        for name, sheet in self.sheets.items():
+            self._twins.list_touched(sheet, quoted(self._tables[name]))
+        self._fields.write(self._tables)
         self._db.execute("COMMIT")
 
     def undo(self) -> None:
@@ -166,7 +153,7 @@ class Store:
 
     def add_sheet(self, sheet: Sheet) -> None:
         """A new, empty table for a sheet; indexes come with `index_sheet`."""
-        table = self._free_table(sheet.name)
+        table = free_table(self._db, sheet.name)
         self._db.execute(
             f"CREATE TABLE {quoted(table)} (id INTEGER PRIMARY KEY, path TEXT NOT NULL, blob TEXT NOT NULL,"
             " record TEXT NOT NULL, text TEXT NOT NULL)"
@@ -183,12 +170,13 @@ class Store:
         self._tables[sheet.name] = table
 
     def index_sheet(self, name: str) -> None:
-        """The indexes over what the sheet holds now; made last, which is cheaper than keeping them in step."""
+        """The indexes over what the sheet holds now, and its twins; made last, which is cheapest."""
         table = self._tables[name]
         self._db.execute(f"CREATE UNIQUE INDEX {quoted(table + '/path')} ON {quoted(table)} (path)")
         for number, field in enumerate(self.sheets[name].index):
             index = quoted(f"{table}/index/{number}")
             self._db.execute(f"CREATE INDEX {index} ON {quoted(table)} ({json_path(field)}, path)")
+        self._twins.list_all(self.sheets[name], quoted(table))
 
     def drop_sheet(self, name: str) -> int:
         """Remove a sheet with all that belongs to it; how many records it held."""
@@ -197,9 +185,9 @@ class Store:
         count = self.count(name)
         self._db.execute(f"DROP TABLE IF EXISTS {quoted(table + '_fts')}")
         self._db.execute(f"DROP TABLE {quoted(table)}")
-        for owner in ("sheets", "fields", "attachments"):
-            column = "name" if owner == "sheets" else "sheet"
-            self._db.execute(f"DELETE FROM livesheets_{owner} WHERE {column} = ?", (name,))
+        self._db.execute("DELETE FROM livesheets_sheets WHERE name = ?", (name,))
+        for owner in (self.attachments, self.problems, self._fields, self._twins):
+            owner.forget_sheet(name)
         return count
 
     def count(self, name: str) -> int:
@@ -214,22 +202,25 @@ class Store:
 
     # -- records --------------------------------------------------------------------------------
 
-    def load(self, name: str, records: Iterable[Record]) -> int:
+    def load(self, name: str, records: Iterable[Record], listed: Iterable[Listed] = ()) -> int:
         """Add records in bulk to a sheet that has no indexes yet, searchable; how many there were.
 
-        The texts are indexed by one statement, during which other threads run.
+        The texts are indexed by one statement, during which other threads run. `listed` is what is
+        wrong with these records.
         """
         table = quoted(self._tables[name])
         fts = quoted(self._tables[name] + "_fts")
         last = self._db.execute(f"SELECT coalesce(max(id), 0) FROM {table}").get
         insert = f"INSERT INTO {quoted(self._tables[name])} (path, blob, record, text) VALUES (?, ?, ?, ?)"
-        shapes: Counter[tuple[tuple[str, str], ...]] = Counter()
-        self._db.executemany(insert, _rows(records, shapes))
+        shapes: Counter[Shape] = Counter()
+        paths: list[str] = []
+        self._db.executemany(insert, _rows(records, shapes, paths))
+        self._twins.load(name, paths)
+        self.problems.add(listed)
         texts = f"INSERT INTO {fts} (rowid, text) SELECT id, text FROM {table} WHERE id > ?"
         self._db.execute(texts, (last,))
         for shape, count in shapes.items():
-            for field, kind in shape:
-                self._fields[name, field, kind] += count
+            self._fields.add(name, shape, count)
         loaded = shapes.total()
         self._add_to_count(name, loaded)
         return loaded
@@ -243,6 +234,7 @@ class Store:
             self._db.execute(insert, (record.path, record.blob, record.json, record.text))
             self._index_text(table, self._db.last_insert_rowid(), record.text)
             self._add_to_count(name, 1)
+            self._twins.come(self.sheets[name], record.path)
             changes.added += 1
         else:
             row_id, blob, json, text = old
@@ -250,9 +242,9 @@ class Store:
             update = f"UPDATE {quoted(table)} SET blob = ?, record = ?, text = ? WHERE id = ?"
             self._db.execute(update, (record.blob, record.json, record.text, row_id))
             self._index_text(table, row_id, record.text)
-            self._count_fields(name, shape_of(orjson.loads(json)), -1)
+            self._fields.add(name, shape_of(orjson.loads(json)), -1)
             changes.modified += (blob, json) != (record.blob, record.json)
-        self._count_fields(name, record.shape, 1)
+        self._fields.add(name, record.shape, 1)
 
     def remove(self, name: str, path: str, changes: Changes) -> None:
         """Remove one record, if it is there."""
@@ -263,8 +255,9 @@ class Store:
         row_id, _, json, text = old
         self._unindex_text(table, row_id, text)
         self._db.execute(f"DELETE FROM {quoted(table)} WHERE id = ?", (row_id,))
-        self._count_fields(name, shape_of(orjson.loads(json)), -1)
+        self._fields.add(name, shape_of(orjson.loads(json)), -1)
         self._add_to_count(name, -1)
+        self._twins.go(self.sheets[name], path)
         changes.removed += 1
 
     def blob_of(self, name: str, path: str) -> str | None:
@@ -276,29 +269,7 @@ class Store:
         """(path, blob) of every record whose path lies below `folder`."""
         table = quoted(self._tables[name])
         select = f"SELECT path, blob FROM {table} WHERE path > ? AND path < ?"
-        return [(str(path), str(blob)) for path, blob in self._db.execute(select, _below(folder))]
-
-    # -- attachments ----------------------------------------------------------------------------
-
-    def attach(self, name: str, attachments: Iterable[Attachment]) -> None:
-        """Add or replace attachments of a sheet."""
-        rows = ((name, a.file, a.record, a.name, a.blob, a.size) for a in attachments)
-        self._db.executemany("REPLACE INTO livesheets_attachments VALUES (?, ?, ?, ?, ?, ?)", rows)
-
-    def detach(self, name: str, file: str) -> None:
-        """Remove the attachment that lies at `file`, if it is there."""
-        self._db.execute("DELETE FROM livesheets_attachments WHERE sheet = ? AND file = ?", (name, file))
-
-    def attachment_blob(self, name: str, file: str) -> str | None:
-        """The blob of the attachment at `file`, None where there is none."""
-        select = "SELECT blob FROM livesheets_attachments WHERE sheet = ? AND file = ?"
-        return next((str(blob) for (blob,) in self._db.execute(select, (name, file))), None)
-
-    def attachments_below(self, name: str, folder: str) -> list[tuple[str, str]]:
-        """(file, blob) of every attachment that lies below `folder`."""
-        select = "SELECT file, blob FROM livesheets_attachments WHERE sheet = ? AND file > ? AND file < ?"
-        rows = self._db.execute(select, (name, *_below(folder)))
-        return [(str(file), str(blob)) for file, blob in rows]
+        return [(str(path), str(blob)) for path, blob in self._db.execute(select, below(folder))]
 
     # -- the end of a build -----------------------------------------------------------------------
 
@@ -315,6 +286,23 @@ class Store:
         finally:
             self._db.execute("DETACH before")
         return Changes(self.count(name) - common, modified, old.count(name) - common)
+
+    def changed_paths(self, name: str, old: Store, limit: int) -> list[tuple[str, str]]:
+        """The first `limit` records that differ from another file's: (added, modified or removed; path)."""
+        new_table, old_table = quoted(self._tables[name]), quoted(old._tables[name])
+        pairs = f"main.{new_table} AS n JOIN before.{old_table} AS o USING (path)"
+        select = (
+            f"SELECT 'modified', path FROM {pairs} WHERE n.blob <> o.blob OR n.record <> o.record"
+            f" UNION ALL SELECT 'added', path FROM main.{new_table}"
+            f" WHERE path NOT IN (SELECT path FROM before.{old_table})"
+            f" UNION ALL SELECT 'removed', path FROM before.{old_table}"
+            f" WHERE path NOT IN (SELECT path FROM main.{new_table}) ORDER BY 2 LIMIT ?"
+        )
+        self._db.execute("ATTACH ? AS before", (str(old.path),))
+        try:
+            return [(str(kind), str(path)) for kind, path in self._db.execute(select, (limit,))]
+        finally:
+            self._db.execute("DETACH before")
 
     def verify(self) -> None:
         """Check that every record can be found and searched; raises StoreError naming the sheet.
@@ -339,17 +327,6 @@ class Store:
                 raise StoreError(f"the noted definition of sheet {name} cannot be read: {sheet}")
             self.sheets[str(name)], self._tables[str(name)] = sheet, str(table)
 
-    def _free_table(self, name: str) -> str:
-        """The sheet's name, altered where SQLite would mistake it for another table of this file."""
-        taken = {str(found).casefold() for (found,) in self._db.execute("SELECT name FROM sqlite_schema")}
-        reserved = name.casefold().startswith(("sqlite_", "livesheets"))
-        table = f"sheet {name}" if reserved else name
-        number = 1
-        while {table.casefold(), f"{table}_fts".casefold()} & taken or _is_shadow(table, taken):
-            number += 1
-            table = f"{name}~{number}"
-        return table
-
     def _row(self, table: str, path: str) -> tuple[int, str, str, str] | None:
         select = f"SELECT id, blob, record, text FROM {quoted(table)} WHERE path = ?"
         return next(iter(self._db.execute(select, (path,))), None)
@@ -366,37 +343,9 @@ class Store:
         update = "UPDATE livesheets_sheets SET records = records + ? WHERE name = ?"
         self._db.execute(update, (records, name))
 
-    def _count_fields(self, name: str, shape: tuple[tuple[str, str], ...], step: int) -> None:
-        for field, kind in shape:
-            self._fields[name, field, kind] += step
 
-    def _write_fields(self) -> None:
-        rows = [(*key, count) for key, count in self._fields.items() if count and key[0] in self._tables]
-        self._db.executemany(
-            "INSERT INTO livesheets_fields VALUES (?, ?, ?, ?)"
-            " ON CONFLICT DO UPDATE SET records = records + excluded.records",
-            rows,
-        )
-        if any(count < 0 for *_, count in rows):
-            self._db.execute("DELETE FROM livesheets_fields WHERE records <= 0")
-        self._fields.clear()
-
-
-def _rows(
-    records: Iterable[Record], shapes: Counter[tuple[tuple[str, str], ...]]
-) -> Iterator[tuple[Any, ...]]:
+def _rows(records: Iterable[Record], shapes: Counter[Shape], paths: list[str]) -> Iterator[tuple[Any, ...]]:
     for record in records:
         shapes[record.shape] += 1
+        paths.append(record.path)
         yield record.path, record.blob, record.json, record.text
-
-
-def _below(folder: str) -> tuple[str, str]:
-    """The bounds of all paths below a folder: '0' is the character after the slash."""
-    return f"{folder}/", f"{folder}0"
-
-
-def _is_shadow(table: str, taken: set[str]) -> bool:
-    """Whether another sheet's full-text search will need, or already has, a table of this name."""
-    folded = table.casefold()
-    stem, _, _ = folded.rpartition("_fts")
-    return bool(stem) and stem in taken

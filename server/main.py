@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import structlog
 from tornado.ioloop import PeriodicCallback
@@ -19,6 +20,7 @@ from reload.build import Builder, Policy
 from reload.clone import Clone
 from reload.journal import Journal
 from reload.outcome import Outcome, Trigger
+from reload.policy import DataPolicy, Invalid, SchemaUse
 from reload.poller import Poller
 from reload.reloader import Reloader
 from reload.snapshot import Snapshots
@@ -65,6 +67,7 @@ class Service:
         policy = Policy(
             follow_rewrites=settings.rewrite == "follow",
             allow_deletions=settings.mass_delete == "allow",
+            data=DataPolicy(cast("Invalid", settings.invalid), cast("SchemaUse", settings.schema)),
         )
         clone = Clone(repo_path, settings.remote, settings.branch, settings.git_timeout_s, log.warning)
         self._builder = Builder(clone, folder, policy, log.info)
