@@ -1,7 +1,8 @@
-"""A reader of the state file that is pinned to one version: an open read transaction and the questions it answers."""
+"""A reader of the state file, pinned to one version: an open read transaction and what can be asked of it."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,17 +12,9 @@ from typing import Any
 import apsw
 
 from reload.errors import StoreError
+from reload.facets import facet
 from reload.problem_table import Listing
-from reload.query import (
-    FACET_VALUES_MAX,
-    Order,
-    Query,
-    Sort,
-    SortValue,
-    Sql,
-    conditions,
-    require_field,
-)
+from reload.query import Order, Query, Sort, SortValue, Sql, conditions, require_field
 from reload.records import HIT_END, HIT_START
 from reload.store import Attachment, quoted
 
@@ -31,7 +24,7 @@ _STEPS_BETWEEN_CHECKS = 1_000
 
 
 class QueryTooSlow(Exception):
-    """A question took longer than QUERY_DEADLINE_S seconds and was given up."""
+    """A question took longer than allowed and was given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +57,14 @@ class FacetValue:
 
 
 class Reader:
-    """One pinned connection; for use by one thread at a time."""
+    """One pinned connection; for use by one thread at a time.
 
-    def __init__(self, path: Path) -> None:
+    Raises QueryTooSlow where a question takes longer than `deadline_s`.
+    """
+
+    def __init__(self, path: Path, *, deadline_s: float = QUERY_DEADLINE_S) -> None:
+        self._deadline_s = deadline_s
+        self._until: float | None = None
         self._db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         self._db.pragma("query_only", True)
         self._db.pragma("trusted_schema", False)
@@ -76,6 +74,8 @@ class Reader:
         self.counts = {name: count for name, _, count in rows}
         self._tables = {name: quoted(data) for name, data, _ in rows}
         self._search_tables = {name: quoted(f"{data}_fts") for name, data, _ in rows}
+        attached = "SELECT 1 FROM livesheets_attachments WHERE sheet = ? LIMIT 1"
+        self._with_attachments = {name for name in self._tables if self._db.execute(attached, (name,)).get}
         self._gets = {
             name: f"SELECT blob, record FROM {table} WHERE path = ?" for name, table in self._tables.items()
         }
@@ -83,6 +83,15 @@ class Reader:
     def close(self) -> None:
         """Let go of the version."""
         self._db.close()
+
+    @contextlib.contextmanager
+    def question(self) -> Iterator[Reader]:
+        """Let all that is asked in here share one deadline."""
+        self._until = time.monotonic() + self._deadline_s
+        try:
+            yield self
+        finally:
+            self._until = None
 
     def state(self, key: str) -> str:
         """One value of the table `livesheets_state`."""
@@ -102,6 +111,8 @@ class Reader:
 
     def attachments(self, sheet: str, record: str) -> list[Attachment]:
         """The files attached to a record, by name."""
+        if sheet not in self._with_attachments:
+            return []
         select = (
             "SELECT file, record, name, blob, size FROM livesheets_attachments"
             " WHERE sheet = ? AND record = ? ORDER BY name"
@@ -151,16 +162,11 @@ class Reader:
 
     def facet(self, sheet: str, query: Query, field: str) -> list[FacetValue]:
         """The most frequent values of a field among all records that the query finds."""
-        require_field("facet", field, self.kinds(sheet, [field]))
+        kinds = require_field("facet", field, self.kinds(sheet, [field]))
         if query.nothing:
             return []
-        found = self._selection(sheet, query, extra=f", json_each(t.record, '{_path_of(field)}') AS e")
-        select = (
-            f"SELECT e.value, e.type, count(DISTINCT t.id) AS n {found.text}"
-            " AND e.type IN ('text', 'integer', 'real', 'true', 'false')"
-            f" GROUP BY e.type, e.value ORDER BY n DESC, e.value, e.type LIMIT {FACET_VALUES_MAX}"
-        )
-        return [FacetValue(*row) for row in self._all(select, found.values)]
+        found = facet(field, kinds, lambda tables: self._selection(sheet, query, tables=tables))
+        return [FacetValue(*row) for row in self._all(found.text, found.values)]
 
     def search(
         self, sheets: Sequence[str], match: str, limit: int, after: tuple[SortValue, ...] | None
@@ -215,19 +221,26 @@ class Reader:
 
     def _sorted_page(self, sheet: str, query: Query, condition: Sql, order: Order) -> list[Row]:
         found = self._selection(sheet, query, condition)
-        after = Sql("1") if query.after is None else order.after(query.after)
         keys = ", ".join(key for key, _ in order.keys)
-        select = (
-            f"SELECT path, blob, record, {keys} {found.text} AND ({after.text}) ORDER BY {order.text} LIMIT ?"
-        )
-        values = [*found.values, *after.values, query.limit + 1]
-        return [Row(path, blob, json, tuple(keys)) for path, blob, json, *keys in self._all(select, values)]
+        rows: list[Row] = []
+        for part in [Sql("1")] if query.after is None else order.after(query.after):
+            select = (
+                f"SELECT path, blob, record, {keys} {found.text} AND ({part.text})"
+                f" ORDER BY {order.text} LIMIT ?"
+            )
+            values = [*found.values, *part.values, query.limit + 1 - len(rows)]
+            rows += [
+                Row(path, blob, json, tuple(keys)) for path, blob, json, *keys in self._all(select, values)
+            ]
+            if len(rows) > query.limit:
+                break
+        return rows
 
-    def _selection(self, sheet: str, query: Query, condition: Sql | None = None, extra: str = "") -> Sql:
+    def _selection(self, sheet: str, query: Query, condition: Sql | None = None, tables: str = "") -> Sql:
         """FROM and WHERE for everything that the query finds."""
         if condition is None:
             condition = conditions(query.filters, self.kinds(sheet, _fields_of(query)))
-        text = f"FROM {self._tables[sheet]} AS t{extra} WHERE {condition.text}"
+        text = f"FROM {self._tables[sheet]} AS t{tables} WHERE {condition.text}"
         if query.match is None:
             return Sql(text, condition.values)
         fts = self._search_tables[sheet]
@@ -239,12 +252,12 @@ class Reader:
 
     def _all(self, select: str, values: Sequence[SortValue]) -> list[tuple[Any, ...]]:
         """Every row of an answer; raises QueryTooSlow when it takes too long."""
-        deadline = time.monotonic() + QUERY_DEADLINE_S
-        self._db.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS_BETWEEN_CHECKS)
+        until = self._until or time.monotonic() + self._deadline_s
+        self._db.set_progress_handler(lambda: time.monotonic() > until, _STEPS_BETWEEN_CHECKS)
         try:
             return list(self._db.execute(select, values))
         except apsw.InterruptError as error:
-            raise QueryTooSlow(f"the query took longer than {QUERY_DEADLINE_S:g} s") from error
+            raise QueryTooSlow(f"the query took longer than {self._deadline_s:g} s") from error
         finally:
             self._db.set_progress_handler(None)
 
@@ -253,10 +266,6 @@ def _fields_of(query: Query) -> Iterator[str]:
     yield from (each.field for each in query.filters)
     yield from (each.field for each in query.sorts)
     yield from query.facets
-
-
-def _path_of(field: str) -> str:
-    return ("$" + "".join(f'."{key}"' for key in field.split("."))).replace("'", "''")
 
 
 def sortable(sorts: Sequence[Sort], indexed: Sequence[str]) -> bool:
