@@ -1,0 +1,59 @@
+"""Bare git doing what a reload asks of git: what no reload can do without."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from reload import git as our_git
+from tests.benchmarks.dataset import BRANCH, git, git_environment
+
+
+class Floor:
+    """Bare git on a clone, with the flags that the server gives to git."""
+
+    def __init__(self, git_dir: Path, environment: Mapping[str, str]) -> None:
+        self._git_dir = git_dir
+        self._at = git(git_dir, "rev-parse", BRANCH)
+        # A clone takes every branch as its own; the server keeps the remote's apart.
+        git(git_dir, "update-ref", f"refs/remotes/origin/{BRANCH}", self._at)
+        self._command = ["git", f"--git-dir={git_dir}"]
+        for setting in our_git._CONFIGURATION:
+            self._command += ["-c", setting]
+        self._environment = git_environment() | our_git._ENVIRONMENT | dict(environment)
+
+    def follow(self, commit: str) -> tuple[float, float, list[str]]:
+        """Fetch and compare: milliseconds of either, and the ids of the changed blobs."""
+        refspec = f"+refs/heads/{BRANCH}:refs/remotes/origin/{BRANCH}"
+        options = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"]
+        begun = time.perf_counter()
+        self._run("fetch", *options, "--no-auto-maintenance", "origin", refspec)
+        fetched = time.perf_counter()
+        found = self._run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", self._at, commit)
+        compared = time.perf_counter()
+        self._at = commit
+        changed = [meta.split()[3] for meta in found.split("\0") if meta.startswith(":")]
+        return (fetched - begun) * 1000, (compared - fetched) * 1000, changed
+
+    def read(self, oids: list[str]) -> list[bytes]:
+        """The content of blobs, read by one git."""
+        output = self._run("cat-file", "--batch", "--buffer", given="\n".join([*oids, ""]))
+        blobs, position, data = [], 0, output.encode()
+        for _ in oids:
+            end = data.index(b"\n", position)
+            size = int(data[position:end].split()[2])
+            blobs.append(data[end + 1 : end + 1 + size])
+            position = end + size + 2
+        return blobs
+
+    def _run(self, *arguments: str, given: str = "") -> str:
+        done = subprocess.run(
+            [*self._command, *arguments],
+            env=self._environment,
+            input=given.encode(),
+            capture_output=True,
+            check=True,
+        )
+        return done.stdout.decode()
