@@ -11,7 +11,8 @@ from tornado.web import stream_request_body
 
 from reload.outcome import Outcome, Trigger
 from server.accepted import TooMany
-from server.auth import is_secret_name
+from server.accounts import clock
+from server.auth import Refused, is_secret_name
 from server.body import BUSY_RETRY_AFTER_S, Body, too_large
 from server.errors import FETCH_RETRY_AFTER_S, ApiError
 from server.forges import Forge, PayloadFault, Verdict, judge
@@ -72,8 +73,13 @@ class WebhookHandler(GuardedHandler):
         self.log_values["keys"] = ",".join(self.caller.key_ids)
         if self.caller.forge is not None:
             self._deliver(self.caller.forge, self.body)
-        else:
+            return
+        try:
             await self._reload(self.body)
+        except ApiError as error:
+            if not isinstance(error, Refused):
+                self._add_standing(error)
+            raise
 
     def on_finish(self) -> None:
         """Let go of the body."""
@@ -128,7 +134,15 @@ class WebhookHandler(GuardedHandler):
         served = self.application.branch
         if asked.branch is not None and served is not None and asked.branch != served:
             detail = f"this server serves the branch {served!r}"
-            raise ApiError("branch-mismatch", detail, outcome="branch-mismatch")
+            raise ApiError("branch-mismatch", detail)
+
+    def _add_standing(self, error: ApiError) -> None:
+        """Let a problem say what is still served and how long it took; one of a reload says so already."""
+        current = self.application.snapshots.current
+        took_ms = round((clock() - self.begun) * 1000, 3)
+        old_commit = current.commit if current is not None else None
+        standing = {"outcome": error.code, "oldCommit": old_commit, "durationMs": took_ms}
+        error.members = standing | error.members
 
     async def _run(self, asked: ReloadRequest) -> Outcome:
         return await self.application.reloader.reload(Trigger.WEBHOOK, asked.commit, asked.consent)
