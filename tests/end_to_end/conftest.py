@@ -1,0 +1,70 @@
+"""What every end-to-end test gets: real servers, and remotes to push to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.client import Client
+from tests.end_to_end.git_on_path import GitOnPath
+from tests.end_to_end.remotes import DataRemote
+from tests.end_to_end.server_process import Serve, ServerProcess, servers
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Starts servers, `serve(folder, remote, NAME=value)`; each must stop cleanly in the end."""
+    with servers() as start:
+        yield start
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> DataRemote:
+    """A remote with the sample data."""
+    return DataRemote(tmp_path / "origin")
+
+
+@pytest.fixture
+def empty_remote(tmp_path: Path) -> DataRemote:
+    """A remote without a commit."""
+    return DataRemote(tmp_path / "origin", None)
+
+
+@pytest.fixture
+def git(tmp_path: Path) -> GitOnPath:
+    """A git to put on a server's PATH, which counts and can be held."""
+    return GitOnPath(tmp_path / "bin")
+
+
+@pytest.fixture
+def server(serve: Serve, remote: DataRemote, tmp_path: Path) -> ServerProcess:
+    """A server of the test's own that serves `remote`."""
+    started = serve(tmp_path, remote.path)
+    started.ready(remote.head)
+    return started
+
+
+@pytest.fixture
+def client(server: ServerProcess) -> Client:
+    """Asks `server`."""
+    return server.client
+
+
+@pytest.fixture(scope="package")
+def shared(tmp_path_factory: pytest.TempPathFactory, _isolated_git: None) -> Iterator[ServerProcess]:
+    """A server with the sample data for tests that change nothing; its data never moves."""
+    folder = tmp_path_factory.mktemp("shared")
+    remote = DataRemote(folder / "origin")
+    git = GitOnPath(folder / "bin")
+    with servers() as start:
+        server = start(folder, remote.path, PATH=git.path)
+        server.ready(remote.head)
+        yield server
+
+
+@pytest.fixture(scope="package")
+def read(shared: ServerProcess) -> Callable[..., object]:
+    """`read(path)` asks the shared server."""
+    return shared.client.get

@@ -1,0 +1,100 @@
+"""What servers fetch from: bare repositories that are pushed to, and a host that never answers."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.end_to_end.sample import SAMPLE
+from tests.gitrepo import Content, GitRepo, init_bare, run_git
+
+
+class DataRemote:
+    """A bare repository at `path` and the clone that somebody pushes to it from."""
+
+    def __init__(self, folder: Path, files: Mapping[str, Content] | None = SAMPLE) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = init_bare(folder / "remote.git")
+        self.author = GitRepo.create(folder / "author")
+        if files is not None:
+            self.push(files)
+
+    @property
+    def head(self) -> str:
+        """The commit of the remote's branch."""
+        return run_git(self.path, "rev-parse", "refs/heads/main").decode().strip()
+
+    def push(self, files: Mapping[str, Content], message: str = "change") -> str:
+        """Commit `files` and push them; the commit."""
+        commit = self.commit(files, message)
+        self.author.push(self.path)
+        return commit
+
+    def commit(self, files: Mapping[str, Content], message: str = "change") -> str:
+        """Commit `files` without pushing them; the commit."""
+        self.author.write(files)
+        return self.author.commit(message)
+
+    def point_at(self, commit: str | None) -> None:
+        """Move the remote's branch to a commit that it has, wherever it was; None deletes it."""
+        arguments = ("-d", "refs/heads/main") if commit is None else ("refs/heads/main", commit)
+        run_git(self.path, "update-ref", *arguments)
+
+    def rewrite(self, start: str | None, files: Mapping[str, Content]) -> str:
+        """Force-push a history that goes another way from `start` on, None: from the beginning."""
+        if start is None:
+            self.author.git("update-ref", "-d", "refs/heads/main")
+        else:
+            self.author.reset(start)
+        self.author.write(files)
+        commit = self.author.commit("another history")
+        self.author.push(self.path, force=True)
+        return commit
+
+    def vanish(self) -> None:
+        """Be gone, as a host is that is down."""
+        self.path.rename(self._hidden)
+
+    def return_(self) -> None:
+        """Be there again."""
+        self._hidden.rename(self.path)
+
+    @property
+    def _hidden(self) -> Path:
+        return self.path.with_name("hidden.git")
+
+
+class SilentHost:
+    """A host that accepts every connection and then says nothing; `url` is a remote on it."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._accepted: list[socket.socket] = []
+        self.called = threading.Event()
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+
+    @property
+    def url(self) -> str:
+        """A remote that will never answer."""
+        return f"git://127.0.0.1:{self._listener.getsockname()[1]}/data"
+
+    def __enter__(self) -> SilentHost:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+        for connection in self._accepted:
+            connection.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                self._accepted.append(self._listener.accept()[0])
+                self.called.set()

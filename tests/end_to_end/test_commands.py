@@ -1,0 +1,238 @@
+"""The commands as a person runs them: what they print, and the exit codes that scripts rely on."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.client import SECRET
+from tests.end_to_end.remotes import DataRemote
+from tests.end_to_end.sample import person
+from tests.end_to_end.server_process import Serve, ServerProcess, run_command
+
+FAILED, USAGE, IN_USE, BAD_CONFIGURATION = 1, 2, 75, 78
+COMMANDS = ("serve", "demo", "reload", "status", "check", "doctor")
+
+
+def ask(server: ServerProcess, *arguments: str, secret: str = SECRET) -> subprocess.CompletedProcess[str]:
+    """A command that talks to a running server."""
+    url = f"http://127.0.0.1:{server.client.port}"
+    return run_command(*arguments, "--url", url, CFP_DATA_RELOAD_SECRET=secret)
+
+
+def test_help_tells_every_command() -> None:
+    done = run_command("--help")
+    assert done.returncode == 0
+    for name in COMMANDS:
+        assert re.search(rf"^\W*{name}\b", done.stdout, re.MULTILINE), name
+    console_script = Path(sys.executable).with_name("livesheets")
+    if console_script.exists():
+        same = subprocess.run([console_script, "--help"], capture_output=True, text=True, timeout=60)
+        assert same.stdout.split("Options", 1)[1] == done.stdout.split("Options", 1)[1]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_of_its_own(command: str) -> None:
+    done = run_command(command, "--help")
+    assert done.returncode == 0
+    assert "--help" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [("nonsense",), ("serve", "--prot", "1"), ("serve", "--port", "many"), ("check", "a", "b")]
+)
+def test_what_is_no_command_is_a_usage_error(arguments: tuple[str, ...]) -> None:
+    done = run_command(*arguments)
+    assert done.returncode == USAGE
+    assert done.stderr
+
+
+FAULTY: dict[str, str | None] = {
+    "CFP_DATA_REPO_PATH": None,
+    "CFP_DATA_BRANSH": "main",
+    "CFP_DATA_RELOAD_SECRET": "hunter2-too-short",
+    "CFP_DATA_POLL_INTERVAL": "often",
+    "CFP_DATA_INVALID": "ignore",
+    "CFP_DATA_REMOTE": "https://user:canary-password@example.org/data.git",
+    "CFP_GIT_TIMEOUT": "0",
+    "PORT": "70000",
+}
+
+
+@pytest.mark.parametrize("command", ["serve", "doctor"])
+def test_all_faults_of_a_configuration_are_told_at_once_without_secrets(command: str) -> None:
+    done = run_command(command, **FAULTY)
+    told = done.stdout + done.stderr
+    assert done.returncode == BAD_CONFIGURATION
+    for name in FAULTY:
+        assert name in told, name
+    assert "CFP_DATA_BRANCH" in told  # the nearest known name
+    assert "hunter2" not in told
+    assert "canary-password" not in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    "secret", ["", " ", "x" * 31, f" {'x' * 40}"], ids=["empty", "blank", "short", "padded"]
+)
+def test_a_secret_that_protects_nothing_is_refused(tmp_path: Path, secret: str) -> None:
+    settings = {"CFP_DATA_REPO_PATH": str(tmp_path / "data.git"), "CFP_DATA_RELOAD_SECRET": secret}
+    done = run_command("serve", "--port", "0", **settings)
+    assert done.returncode == BAD_CONFIGURATION
+    assert "CFP_DATA_RELOAD_SECRET" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_server_on_the_same_data_is_told_who_has_it(
+    server: ServerProcess, remote: DataRemote
+) -> None:
+    done = run_command("serve", "--port", "0", **server.settings)
+    assert done.returncode == IN_USE
+    assert f"pid {server.process.pid}" in done.stderr
+    assert server.client.get("/api").commit == remote.head
+    server.stop()
+    server.start()
+    server.ready(remote.head)
+
+
+def test_a_port_that_is_taken_is_told(tmp_path: Path, remote: DataRemote) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        settings = {"CFP_DATA_REPO_PATH": str(tmp_path / "data.git"), "CFP_DATA_REMOTE": str(remote.path)}
+        done = run_command("serve", "--port", port, **settings)
+    assert done.returncode == FAILED
+    assert port in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_reload_prints_the_outcome_and_succeeds_only_if_the_data_is_current(
+    server: ServerProcess, remote: DataRemote
+) -> None:
+    new = remote.push({"people/p01.toml": person(1, name="Renamed"), "people/p02.toml": None})
+    done = ask(server, "reload", "--commit", new)
+    assert done.returncode == 0, done.stderr
+    assert "fast-forwarded" in done.stdout
+    assert new in done.stdout
+    assert "people" in done.stdout
+    assert server.client.get("/api").commit == new
+
+    bad = remote.push({"people/p01.toml": "name = = 1\n"})
+    done = ask(server, "reload")
+    assert done.returncode == FAILED
+    assert "data-rejected" in done.stderr
+    assert "people/p01.toml:1" in done.stderr
+
+    assert ask(server, "reload", "--commit", bad).returncode == FAILED
+    remote.vanish()
+    done = ask(server, "reload")
+    assert done.returncode == FAILED
+    assert "fetch-failed" in done.stderr
+
+
+def test_reload_takes_an_operators_consent(server: ServerProcess, remote: DataRemote) -> None:
+    rewritten = remote.rewrite(None, {".gitsheets/people.toml": '[gitsheet]\npath = "${{ slug }}"\n'})
+    assert ask(server, "reload").returncode == FAILED
+    done = ask(server, "reload", "--accept-rewrite", "--accept-deletions")
+    assert done.returncode == 0, done.stderr
+    assert server.client.get("/api").commit == rewritten
+
+
+def test_a_wrong_secret_or_no_server_is_a_failure(server: ServerProcess) -> None:
+    wrong = "w" * 40
+    for command in ("reload", "status"):
+        done = ask(server, command, secret=wrong)
+        assert done.returncode == FAILED
+        assert "unauthorized" in done.stderr
+        assert wrong not in done.stdout + done.stderr
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    done = run_command("reload", "--url", url, CFP_DATA_RELOAD_SECRET=SECRET)
+    assert done.returncode == FAILED
+    assert url in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_status_tells_people_and_programs_and_fails_where_data_is_not_fresh(
+    server: ServerProcess, remote: DataRemote
+) -> None:
+    done = ask(server, "status", "--json")
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document.keys() == server.client.status().keys()
+    assert document["served"]["commit"] == remote.head
+    good = remote.head
+    remote.push({"people/p01.toml": "name = = 1\n"})
+    server.client.reload()
+    done = ask(server, "status")
+    assert done.returncode == FAILED
+    assert good[:12] in done.stdout
+    assert "people/p01.toml:1" in done.stdout
+
+
+def test_check_passes_what_the_server_would_serve(remote: DataRemote) -> None:
+    for path in (remote.path, remote.author.path):
+        done = run_command("check", str(path))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "people" in done.stdout
+    before = remote.head
+    remote.push({"people/p01.toml": None, "people/new.toml": person(2, slug="new")})
+    done = run_command("check", str(remote.path), "--ref", "main", "--base", before)
+    assert done.returncode == 0, done.stdout
+    assert "1 added" in done.stdout
+    assert "1 removed" in done.stdout
+
+
+def test_check_names_every_file_and_line_that_the_server_would_refuse(remote: DataRemote) -> None:
+    good = remote.head
+    remote.push(
+        {
+            "people/p01.toml": 'slug = "p01"\nname = = 1\n',
+            "posts/food.md": "+++\n\nx = \n+++\n",
+            ".gitsheets/notes.toml": "[gitsheet]\nroot = 'notes'\n",
+        }
+    )
+    done = run_command("check", str(remote.path))
+    assert done.returncode == FAILED
+    found = re.findall(r"^(\S+):(\d+): \S", done.stdout, re.MULTILINE)
+    assert {("people/p01.toml", "2"), ("posts/food.md", "3"), (".gitsheets/notes.toml", "1")} == set(found)
+    assert run_command("check", str(remote.path), "--ref", good).returncode == 0
+
+
+def test_check_of_what_is_no_repository_fails_plainly(tmp_path: Path, remote: DataRemote) -> None:
+    for arguments in ((str(tmp_path / "nowhere"),), (str(tmp_path),), (str(remote.path), "--ref", "nothing")):
+        done = run_command("check", *arguments)
+        assert done.returncode == FAILED
+        assert done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_doctor_finds_nothing_wrong_with_a_good_set_up(
+    serve: Serve, remote: DataRemote, tmp_path: Path
+) -> None:
+    settings = {"CFP_DATA_REPO_PATH": str(tmp_path / "data.git"), "CFP_DATA_REMOTE": str(remote.path)}
+    done = run_command("doctor", CFP_DATA_RELOAD_SECRET=SECRET, **settings)
+    assert done.returncode == 0, done.stdout
+    assert remote.head[:12] in done.stdout
+    server = serve(tmp_path, remote.path)
+    server.ready(remote.head)
+    done = run_command("doctor", **server.settings)
+    assert done.returncode == 0, done.stdout
+    assert str(server.process.pid) in done.stdout
+    assert SECRET not in done.stdout + done.stderr
+
+
+def test_doctor_says_what_is_wrong_and_how_to_mend_it(tmp_path: Path) -> None:
+    settings = {
+        "CFP_DATA_REPO_PATH": str(tmp_path / "data.git"),
+        "CFP_DATA_REMOTE": str(tmp_path / "nowhere.git"),
+    }
+    done = run_command("doctor", **settings)
+    assert done.returncode == FAILED
+    assert "CFP_DATA_REMOTE" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr

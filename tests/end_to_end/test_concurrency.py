@@ -1,0 +1,118 @@
+"""Many callers at once share one reload, and everybody is told what is true for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.client import RELOAD_PATH, SECRET, Client, Reply
+from tests.end_to_end.git_on_path import GitOnPath
+from tests.end_to_end.remotes import DataRemote
+from tests.end_to_end.sample import person
+from tests.end_to_end.server_process import Serve, ServerProcess
+from tests.end_to_end.waiting import eventually
+
+CALLERS = 10
+
+
+@pytest.fixture
+def callers() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(CALLERS) as pool:
+        yield pool
+
+
+@pytest.fixture
+def server(serve: Serve, remote: DataRemote, git: GitOnPath, tmp_path: Path) -> ServerProcess:
+    """A server whose git can be held; its start-up reload is over."""
+    started = serve(tmp_path, remote.path, PATH=git.path)
+    started.log.wait_for("reload.swapped")
+    return started
+
+
+def call_while_fetching(
+    client: Client, callers: ThreadPoolExecutor, requests: list[object]
+) -> list[Future[Reply]]:
+    """Calls that have all arrived when this returns, though none can be answered yet."""
+    calls = [callers.submit(client.reload, request) for request in requests]
+    # The server counts calls only when they end, so the kernel tells that everybody is connected; requests
+    # that come later are answered only after those before them were taken.
+    eventually(lambda: connections_to(client.port) >= len(requests), "every caller is connected")
+    for _ in range(CALLERS):
+        assert client.get("/healthz").status == 200
+    return calls
+
+
+def connections_to(port: int) -> int:
+    """How many connections to a local port are established, by Linux's own list."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    rows = [line.split() for line in lines]
+    return sum(local.endswith(f":{port:04X}") and state == "01" for _, local, _, state, *_ in rows)
+
+
+def test_ten_calls_at_once_cost_two_fetches_and_every_answer_is_true(
+    server: ServerProcess, remote: DataRemote, git: GitOnPath, callers: ThreadPoolExecutor
+) -> None:
+    client, old = server.client, remote.head
+    first = remote.push({"people/p01.toml": person(1, name="First")})
+    fetches = git.calls("fetch")
+    with git.gate("after-fetch") as gate:
+        early = callers.submit(client.reload, {"commitHash": first})
+        gate.reached()
+        second = remote.push({"people/p01.toml": person(1, name="Second")})
+        late = call_while_fetching(client, callers, [{"commitHash": second}] * 5 + [None] * 4)
+    assert early.result().json["newCommit"] in (first, second)
+    assert early.result().json["oldCommit"] == old
+    for reply in (call.result() for call in late):
+        assert reply.status == 200, reply
+        assert reply.json["newCommit"] == second  # none is content with a fetch that began before it asked
+    assert git.calls("fetch") - fetches == 2
+    assert client.get("/api/people/p01").data["record"]["name"] == "Second"
+
+
+def test_ten_calls_while_the_remote_is_gone_are_all_told_so(
+    server: ServerProcess, remote: DataRemote, git: GitOnPath, callers: ThreadPoolExecutor
+) -> None:
+    remote.vanish()
+    fetches = git.calls("fetch")
+    with git.gate("before-fetch") as gate:
+        first = callers.submit(server.client.reload)
+        gate.reached()
+        others = call_while_fetching(server.client, callers, [None] * (CALLERS - 1))
+    for call in (first, *others):
+        call.result().problem(502, "fetch-failed")
+    assert git.calls("fetch") - fetches == 2
+
+
+def test_a_reload_goes_on_when_its_caller_goes_away(
+    server: ServerProcess, remote: DataRemote, git: GitOnPath
+) -> None:
+    new = remote.push({"people/p01.toml": person(1, name="Renamed")})
+    request = f"POST {RELOAD_PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SECRET}\r\n\r\n".encode()
+    with git.gate("after-fetch") as gate, server.client.connection() as caller:
+        caller.send_only(request)
+        gate.reached()
+    server.ready(new)
+    assert server.log.wait_for("reload.swapped", new_commit=new)["outcome"] == "fast-forwarded"
+    assert server.client.status()["lastReload"]["newCommit"] == new
+    assert not server.log.of("request.crashed")
+
+
+def test_readers_are_answered_while_a_reload_waits(
+    server: ServerProcess, remote: DataRemote, git: GitOnPath, callers: ThreadPoolExecutor
+) -> None:
+    old = remote.head
+    new = remote.push({"people/p01.toml": person(1, name="Renamed")})
+    for gate_name in ("before-fetch", "after-fetch", "difference"):
+        with git.gate(gate_name) as gate:
+            call = callers.submit(server.client.reload)
+            gate.reached()
+            for path in ("/api/people", "/api/people/p01", "/api/_search?q=person", "/healthz", "/readyz"):
+                reply = server.client.get(path)
+                assert (reply.status, reply.commit) in ((200, old), (200, None)), path
+            assert not call.done()
+        assert call.result().json["newCommit"] == new
+        remote.push({"people/p01.toml": person(1, name=gate_name)})
+        old, new = new, remote.head
