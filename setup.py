@@ -54,10 +54,14 @@ setup(
             "setuptools<82",
             "pytest-randomly",
             "pytest-timeout",
+            "axe-core-python",  # looks for what keeps people from using the page
             "datasette",  # opens the state file in tests, as its users may
             "PyYAML",  # reads the workflows in the documentation
             "mypy",
+            "promql-parser",  # reads the expressions of docs/monitoring/
+            "pyyaml",
             "ruff",
+            "sentry-sdk",
         ],
         "bench": ["datasette", "matplotlib"],
     },

@@ -8,7 +8,6 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, TypeVar
 
 from tornado.httputil import (
@@ -19,7 +18,6 @@ from tornado.httputil import (
     ResponseStartLine,
 )
 from tornado.routing import URLSpec
-from tornado.template import Loader
 from tornado.web import Application
 
 from reload.build import Builder
@@ -44,6 +42,7 @@ from server.handlers.reads import find_route
 from server.handlers.webhook import WebhookHandler
 from server.limits import UnprovenBytes
 from server.metrics import Metrics
+from server.page import Page
 from server.reading import Headers, ReadDelegate, standing_headers
 
 QUERY_THREADS = 2
@@ -100,7 +99,7 @@ class LivesheetsApplication(Application):
         self.stopping = False
         self.in_flight = 0
         self.idle = asyncio.Event()
-        self.templates = Loader(str(Path(__file__).parent / "templates"), autoescape="xhtml_escape")
+        self.page = Page()
         self._builder = builder
         self._threads = ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="query")
         self._request_prefix = secrets.token_hex(4)
@@ -155,7 +154,7 @@ class LivesheetsApplication(Application):
 
     async def read_attachment(self, oid: str) -> bytes:
         """An attached file's bytes, from git."""
-        return await self.in_thread(self._builder.repository.attachment, oid)
+        return await self.in_thread(self._builder.attachment, oid)
 
     def close(self) -> None:
         """End the threads; for when no request is left."""

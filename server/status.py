@@ -48,6 +48,21 @@ def status_document(
     }
 
 
+def public_status(document: dict[str, Any]) -> dict[str, Any]:
+    """The same document with only what anybody may see: counts instead of texts.
+
+    Texts of problems and errors may quote records, paths and addresses that are not public.
+    """
+    rejected, last = document["rejected"], document["lastReload"]
+    return document | {
+        "remote": document["remote"] | {"lastError": None},
+        "rejected": rejected and rejected | {"problems": [], "problemCount": len(rejected["problems"])},
+        "quarantined": [{} for _ in document["quarantined"]],
+        "lastReload": last and last | {"error": None},
+        "history": [each | {"error": None} for each in document["history"]],
+    }
+
+
 def _served(current: Snapshot | None, journal: Journal) -> dict[str, Any] | None:
     if current is None:
         return None

@@ -1,40 +1,51 @@
-"""The page for people: what is served, the last reloads, and where to go on."""
+"""The page for people: how things stand, the last reloads, and where to go on."""
 
 from __future__ import annotations
 
-from tornado.template import Loader
+from datetime import UTC, datetime
 
-from server.handlers.base import Handler
-from server.representations import rfc3339, sheet_url
-
-POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; "
-    "frame-ancestors 'none'"
-)
+from server.credentials import KEY_HEADER
+from server.handlers.guarded import GuardedHandler
+from server.page import SheetRow
+from server.status import public_status, status_document
 
 
-class PageHandler(Handler):
+class PageHandler(GuardedHandler):
     """`GET /`"""
 
     route = "/"
 
     def get(self) -> None:
-        """Only what is public: no problem's text, no path of the machine."""
+        """To everybody what is public; with the webhook's credential the texts of problems, too."""
         app = self.application
-        self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.set_header("Content-Security-Policy", POLICY)
-        self.set_header("Referrer-Policy", "no-referrer")
-        loader: Loader = app.templates
-        page = loader.load("page.html").generate(
-            branch=app.branch,
-            current=app.snapshots.current,
-            journal=app.journal,
-            not_ready=app.why_not_ready(),
-            moment=rfc3339,
-            sheet_url=sheet_url,
+        detailed = self._knows_the_secret()
+        current = app.snapshots.current
+        document = status_document(app.branch, current, app.journal, app.poller)
+        sheets = (
+            [SheetRow(name, s.format, current.served.records[name]) for name, s in current.sheets.items()]
+            if current is not None
+            else []
         )
+        shown = document if detailed else public_status(document)
+        page = app.page.render(shown, sheets, datetime.now(UTC), detailed=detailed)
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.set_header("Content-Security-Policy", app.page.policy)
+        self.set_header("Referrer-Policy", "no-referrer")
+        self.set_header("Cache-Control", "no-store")
         self.finish(page)
 
     def head(self) -> None:
         """As GET."""
         self.get()
+
+    def _knows_the_secret(self) -> bool:
+        """Whether a credential is given; one that is wrong is refused as everywhere.
+
+        Other schemes than Bearer are a proxy's own affair.
+        """
+        headers = self.request.headers
+        scheme = headers.get("Authorization", "").partition(" ")[0].lower()
+        if scheme != "bearer" and KEY_HEADER not in headers:
+            return False
+        self.application.door.admit(self.request, self.request_id)
+        return True
