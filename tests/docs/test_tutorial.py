@@ -18,7 +18,7 @@ PRINTED = {before: after for before, after in pairwise(BLOCKS) if after.language
 
 def steady(text: str) -> str:
     """Text without what differs from one run to the next: object ids and durations."""
-    return re.sub(r"\b\d+ ms\b", "~ ms", re.sub(r"\b[0-9a-f]{12,40}\b", "~", text)).strip()
+    return re.sub(r"\b[\d.]+ m?s\b", "~ s", re.sub(r"\b[0-9a-f]{12,40}\b", "~", text)).strip()
 
 
 def assert_printed(command: Block, output: str) -> None:
