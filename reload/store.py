@@ -6,28 +6,23 @@ open and search it. It is a cache: deleting it is always safe. Nothing newer tha
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import apsw
-import orjson
 
 from reload.attachment_table import Attachment, AttachmentTable
 from reload.errors import StoreError
-from reload.field_counts import FieldCounts, Shape
+from reload.field_counts import FieldCounts
 from reload.problem_table import Listed, ProblemTable
-from reload.records import Record, shape_of
+from reload.record_table import Changes, RecordTable
+from reload.records import Record
 from reload.sheets import Sheet, read_sheet
 from reload.state_format import (
     APPLICATION_ID,
     FORMAT_VERSION,
     STATE_SCHEMA,
     TOKENIZER,
-    below,
-    free_table,
     json_path,
     quoted,
 )
@@ -37,19 +32,6 @@ __all__ = ["TOKENIZER", "Attachment", "Changes", "Store", "json_path", "quoted"]
 
 BUSY_TIMEOUT_MS = 5_000
 _BULK_CACHE_KIB = 128 * 1024
-_BULK_HASH_BYTES = 16 << 20
-
-
-@dataclass(slots=True)
-class Changes:
-    """How many records of a sheet a reload added, modified and removed."""
-
-    added: int = 0
-    modified: int = 0
-    removed: int = 0
-
-    def __bool__(self) -> bool:
-        return bool(self.added or self.modified or self.removed)
 
 
 class Store:
@@ -66,7 +48,7 @@ class Store:
         self.problems = ProblemTable(connection)
         self._fields = FieldCounts(connection)
         self._twins = Twins(connection, self.problems)
-        self._tables: dict[str, str] = {}
+        self._tables: dict[str, RecordTable] = {}
         self.sheets: dict[str, Sheet] = {}
 
     @classmethod
@@ -129,8 +111,8 @@ class Store:
 
     def finish(self) -> None:
         """Make the transaction visible to readers that open from now on."""
-        for name, sheet in self.sheets.items():
-            self._twins.list_touched(sheet, quoted(self._tables[name]))
+        for table in self._tables.values():
+            self._twins.list_touched(table.sheet, table.quoted)
         self._fields.write(self._tables)
         self._db.execute("COMMIT")
 
@@ -153,129 +135,59 @@ class Store:
 
     def add_sheet(self, sheet: Sheet) -> None:
         """A new, empty table for a sheet; indexes come with `index_sheet`."""
-        table = free_table(self._db, sheet.name)
-        self._db.execute(
-            f"CREATE TABLE {quoted(table)} (id INTEGER PRIMARY KEY, path TEXT NOT NULL, blob TEXT NOT NULL,"
-            " record TEXT NOT NULL, text TEXT NOT NULL)"
-        )
-        fts = quoted(table + "_fts")
-        self._db.execute(
-            f"CREATE VIRTUAL TABLE {fts} USING fts5("
-            f'text, content={quoted(table)}, content_rowid="id", tokenize="{TOKENIZER}")'
-        )
-        self._db.execute(f"INSERT INTO {fts} ({fts}, rank) VALUES ('hashsize', ?)", (_BULK_HASH_BYTES,))
-        row = (sheet.name, table, 0, sheet.definition)
-        self._db.execute("INSERT INTO livesheets_sheets VALUES (?, ?, ?, ?)", row)
+        self._tables[sheet.name] = RecordTable.create(self._db, sheet, self._fields, self._twins)
         self.sheets[sheet.name] = sheet
-        self._tables[sheet.name] = table
 
     def index_sheet(self, name: str) -> None:
-        """The indexes over what the sheet holds now, and its twins; made last, which is cheapest."""
-        table = self._tables[name]
-        self._db.execute(f"CREATE UNIQUE INDEX {quoted(table + '/path')} ON {quoted(table)} (path)")
-        for number, field in enumerate(self.sheets[name].index):
-            index = quoted(f"{table}/index/{number}")
-            self._db.execute(f"CREATE INDEX {index} ON {quoted(table)} ({json_path(field)}, path)")
-        self._twins.list_all(self.sheets[name], quoted(table))
+        """The indexes over what the sheet holds now; to be made when all is loaded."""
+        self._tables[name].index()
 
-    def drop_sheet(self, name: str) -> int:
-        """Remove a sheet with all that belongs to it; how many records it held."""
-        table = self._tables.pop(name)
+    def drop_sheet(self, name: str) -> None:
+        """Remove a sheet with all that belongs to it."""
+        self._tables.pop(name).drop()
         del self.sheets[name]
-        count = self.count(name)
-        self._db.execute(f"DROP TABLE IF EXISTS {quoted(table + '_fts')}")
-        self._db.execute(f"DROP TABLE {quoted(table)}")
-        self._db.execute("DELETE FROM livesheets_sheets WHERE name = ?", (name,))
         for owner in (self.attachments, self.problems, self._fields, self._twins):
             owner.forget_sheet(name)
-        return count
 
     def count(self, name: str) -> int:
-        """How many records a sheet holds."""
-        rows = self._db.execute("SELECT records FROM livesheets_sheets WHERE name = ?", (name,))
-        return int(next(iter(rows), (0,))[0])
+        """How many records a sheet holds; none where there is no such sheet."""
+        return self._tables[name].count() if name in self._tables else 0
 
     def contents(self, name: str) -> dict[str, tuple[str, str]]:
         """Every record of a sheet as path -> (blob, JSON); for small sheets."""
-        select = f"SELECT path, blob, record FROM {quoted(self._tables[name])}"
-        return {path: (blob, record) for path, blob, record in self._db.execute(select)}
+        return self._tables[name].contents()
 
     # -- records --------------------------------------------------------------------------------
 
     def load(self, name: str, records: Iterable[Record], listed: Iterable[Listed] = ()) -> int:
         """Add records in bulk to a sheet that has no indexes yet, searchable; how many there were.
 
-        The texts are indexed by one statement, during which other threads run. `listed` is what is
-        wrong with these records.
+        `listed` is what is wrong with these records.
         """
-        table = quoted(self._tables[name])
-        fts = quoted(self._tables[name] + "_fts")
-        last = self._db.execute(f"SELECT coalesce(max(id), 0) FROM {table}").get
-        insert = f"INSERT INTO {quoted(self._tables[name])} (path, blob, record, text) VALUES (?, ?, ?, ?)"
-        shapes: Counter[Shape] = Counter()
-        paths: list[str] = []
-        self._db.executemany(insert, _rows(records, shapes, paths))
-        self._twins.load(name, paths)
         self.problems.add(listed)
-        texts = f"INSERT INTO {fts} (rowid, text) SELECT id, text FROM {table} WHERE id > ?"
-        self._db.execute(texts, (last,))
-        for shape, count in shapes.items():
-            self._fields.add(name, shape, count)
-        loaded = shapes.total()
-        self._add_to_count(name, loaded)
-        return loaded
+        return self._tables[name].load(records)
 
     def put(self, name: str, record: Record, changes: Changes) -> None:
         """Add or replace one record and keep search and fields in step."""
-        table = self._tables[name]
-        old = self._row(table, record.path)
-        if old is None:
-            insert = f"INSERT INTO {quoted(table)} (path, blob, record, text) VALUES (?, ?, ?, ?)"
-            self._db.execute(insert, (record.path, record.blob, record.json, record.text))
-            self._index_text(table, self._db.last_insert_rowid(), record.text)
-            self._add_to_count(name, 1)
-            self._twins.come(self.sheets[name], record.path)
-            changes.added += 1
-        else:
-            row_id, blob, json, text = old
-            self._unindex_text(table, row_id, text)
-            update = f"UPDATE {quoted(table)} SET blob = ?, record = ?, text = ? WHERE id = ?"
-            self._db.execute(update, (record.blob, record.json, record.text, row_id))
-            self._index_text(table, row_id, record.text)
-            self._fields.add(name, shape_of(orjson.loads(json)), -1)
-            changes.modified += (blob, json) != (record.blob, record.json)
-        self._fields.add(name, record.shape, 1)
+        self._tables[name].put(record, changes)
 
     def remove(self, name: str, path: str, changes: Changes) -> None:
         """Remove one record, if it is there."""
-        table = self._tables[name]
-        old = self._row(table, path)
-        if old is None:
-            return
-        row_id, _, json, text = old
-        self._unindex_text(table, row_id, text)
-        self._db.execute(f"DELETE FROM {quoted(table)} WHERE id = ?", (row_id,))
-        self._fields.add(name, shape_of(orjson.loads(json)), -1)
-        self._add_to_count(name, -1)
-        self._twins.go(self.sheets[name], path)
-        changes.removed += 1
+        self._tables[name].remove(path, changes)
 
     def blob_of(self, name: str, path: str) -> str | None:
         """The blob of a record, None where there is no such record."""
-        row = self._row(self._tables[name], path)
-        return row[1] if row else None
+        return self._tables[name].blob_of(path)
 
     def records_below(self, name: str, folder: str) -> list[tuple[str, str]]:
         """(path, blob) of every record whose path lies below `folder`."""
-        table = quoted(self._tables[name])
-        select = f"SELECT path, blob FROM {table} WHERE path > ? AND path < ?"
-        return [(str(path), str(blob)) for path, blob in self._db.execute(select, below(folder))]
+        return self._tables[name].below(folder)
 
     # -- the end of a build -----------------------------------------------------------------------
 
     def compare(self, name: str, old: Store) -> Changes:
         """What this file's records of a sheet change against another file's."""
-        new_table, old_table = quoted(self._tables[name]), quoted(old._tables[name])
+        new_table, old_table = self._tables[name].quoted, old._tables[name].quoted
         self._db.execute("ATTACH ? AS before", (str(old.path),))
         try:
             select = (
@@ -289,7 +201,7 @@ class Store:
 
     def changed_paths(self, name: str, old: Store, limit: int) -> list[tuple[str, str]]:
         """The first `limit` records that differ from another file's: (added, modified or removed; path)."""
-        new_table, old_table = quoted(self._tables[name]), quoted(old._tables[name])
+        new_table, old_table = self._tables[name].quoted, old._tables[name].quoted
         pairs = f"main.{new_table} AS n JOIN before.{old_table} AS o USING (path)"
         select = (
             f"SELECT 'modified', path FROM {pairs} WHERE n.blob <> o.blob OR n.record <> o.record"
@@ -310,42 +222,18 @@ class Store:
         Counts only, so that the cost does not follow the size of the texts.
         """
         for name, table in self._tables.items():
-            noted = self.count(name)
-            counted = self._db.execute(f"SELECT count(*) FROM {quoted(table)}").get
-            indexed = self._db.execute(f"SELECT count(*) FROM {quoted(table + '_fts_docsize')}").get
-            if not noted == counted == indexed:
-                message = f"sheet {name}: {noted} records noted, {counted} stored, {indexed} searchable"
+            noted = table.count()
+            counted, searchable = table.stored()
+            if not noted == counted == searchable:
+                message = f"sheet {name}: {noted} records noted, {counted} stored, {searchable} searchable"
                 raise StoreError(message)
 
     def _read_sheets(self) -> None:
         self.sheets, self._tables = {}, {}
-        for name, table, definition in self._db.execute(
-            "SELECT name, data, definition FROM livesheets_sheets"
-        ):
+        select = "SELECT name, data, definition FROM livesheets_sheets"
+        for name, table, definition in list(self._db.execute(select)):
             sheet = read_sheet(str(name), str(definition).encode())
             if not isinstance(sheet, Sheet):
                 raise StoreError(f"the noted definition of sheet {name} cannot be read: {sheet}")
-            self.sheets[str(name)], self._tables[str(name)] = sheet, str(table)
-
-    def _row(self, table: str, path: str) -> tuple[int, str, str, str] | None:
-        select = f"SELECT id, blob, record, text FROM {quoted(table)} WHERE path = ?"
-        return next(iter(self._db.execute(select, (path,))), None)
-
-    def _index_text(self, table: str, row_id: int, text: str) -> None:
-        fts = quoted(table + "_fts")
-        self._db.execute(f"INSERT INTO {fts} (rowid, text) VALUES (?, ?)", (row_id, text))
-
-    def _unindex_text(self, table: str, row_id: int, text: str) -> None:
-        fts = quoted(table + "_fts")
-        self._db.execute(f"INSERT INTO {fts} ({fts}, rowid, text) VALUES ('delete', ?, ?)", (row_id, text))
-
-    def _add_to_count(self, name: str, records: int) -> None:
-        update = "UPDATE livesheets_sheets SET records = records + ? WHERE name = ?"
-        self._db.execute(update, (records, name))
-
-
-def _rows(records: Iterable[Record], shapes: Counter[Shape], paths: list[str]) -> Iterator[tuple[Any, ...]]:
-    for record in records:
-        shapes[record.shape] += 1
-        paths.append(record.path)
-        yield record.path, record.blob, record.json, record.text
+            self.sheets[sheet.name] = sheet
+            self._tables[sheet.name] = RecordTable(self._db, sheet, str(table), self._fields, self._twins)
