@@ -2,54 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import apsw
 
-from reload.child import BuildChild, Job
-from reload.clone import Clone, Note, is_damage
-from reload.difference import TooLarge, apply_difference
-from reload.errors import (
-    BuildFailed,
-    DataRejected,
-    DeletionsHeld,
-    RefMoved,
-    ReloadError,
-    StoreError,
-)
+from reload.clone import Clone, Note
+from reload.deletions import mass_deletions
+from reload.errors import BuildFailed, DataRejected, DeletionsHeld, RefLocked, RefMoved, ReloadError
 from reload.history import Consent, Target, find_target
+from reload.keeper import Keeper
+from reload.move import Move
 from reload.policy import DataPolicy
+from reload.prepared import Phases, Prepared
 from reload.reader import Reader
-from reload.repository import Move, Repository
+from reload.repository import ACCEPTED_REF, REWOUND_REFS, Repository
 from reload.snapshot import Served, Snapshot
+from reload.state import Advance, Progress, State
 from reload.state_folder import StateFolder
-from reload.store import Changes, Store
+from reload.store import Changes
 
-HELD_SHEET_RECORDS_MIN = 20
 MOVE_ATTEMPTS = 3
-LOG_BYTES_MAX = 4 << 20
-
-Progress = Callable[[int, int], None]
-
-
-class Phases:
-    """How long each phase of a reload took, in milliseconds."""
-
-    def __init__(self) -> None:
-        self.ms: dict[str, float] = {}
-
-    @contextlib.contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        begun = time.perf_counter()
-        try:
-            yield
-        finally:
-            elapsed = (time.perf_counter() - begun) * 1000
-            self.ms[name] = round(self.ms.get(name, 0) + elapsed, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,95 +36,57 @@ class Policy:
     data: DataPolicy = field(default_factory=DataPolicy)
 
 
-@dataclass(slots=True)
-class Prepared:
-    """A next state that stands ready: `move` holds the locked refs, `snapshot` the readers.
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a reload is asked for: from what is served, with or without the remote, with whose consent."""
 
-    `snapshot` is None where the served commit is the right one already.
-    """
-
-    target: Target
-    snapshot: Snapshot | None = None
-    move: Move | None = None
-    changes: dict[str, Changes] = field(default_factory=dict)
-    rebuilt: bool = False
-
-    def commit(self) -> None:
-        """Move the refs; the caller swaps in the same breath, on the loop."""
-        if self.move is not None:
-            self.move.commit()
-
-    def abandon(self) -> None:
-        """Give everything back; nothing has moved."""
-        if self.move is not None:
-            self.move.abort()
-        if self.snapshot is not None:
-            self.snapshot.retire()
-
-
-def mass_deletions(before: Mapping[str, int], changes: Mapping[str, Changes]) -> dict[str, tuple[int, int]]:
-    """The sheets of HELD_SHEET_RECORDS_MIN or more records that lose most of them, with (removed, before)."""
-    return {
-        name: (change.removed, before[name])
-        for name, change in changes.items()
-        if before.get(name, 0) >= HELD_SHEET_RECORDS_MIN and change.removed * 2 > before[name]
-    }
+    served: Served | None
+    fetch: bool
+    consent: frozenset[Consent]
+    phases: Phases
+    progress: Progress
 
 
 class Builder:
-    """Prepares next states, one at a time, on a thread of its own; owns the repository and the store."""
+    """Prepares next states, one at a time, on a thread of its own; owns the repository and the state file."""
 
-    def __init__(
-        self,
-        clone: Clone,
-        folder: StateFolder,
-        policy: Policy,
-        note: Note,
-    ) -> None:
-        self._clone = clone
-        self._opened: Repository | None = None
-        self._folder = folder
+    def __init__(self, clone: Clone, folder: StateFolder, policy: Policy, note: Note) -> None:
         self._policy = policy
         self._note = note
-        self._questions: Repository | None = None
-        self._questions_guard = threading.Lock()
-        self._stopped = False
-        self._child = BuildChild()
-        self._store: Store | None = None
+        self._keeper = Keeper(clone, note)
+        self._state = State(folder, policy.data, note)
         self._rejected: DataRejected | None = None
 
     @property
     def repository(self) -> Repository:
         """The data repository, opened (and made) when first needed; raises what opening it raises."""
-        if self._opened is None:
-            self._use(self._clone.open())
-        assert self._opened is not None
-        return self._opened
-
-    def _use(self, repository: Repository) -> None:
-        with self._questions_guard:
-            for old in (self._questions, self._opened):
-                if old is not None:
-                    old.close()
-            self._opened, self._questions = repository, repository.twin()
-        if self._stopped:
-            self.stop()
+        return self._keeper.repository
 
     @property
     def branch(self) -> str | None:
         """The branch that is served, None while that is not known yet."""
-        return self._opened.branch if self._opened is not None else None
+        return self._keeper.branch
+
+    @property
+    def has_remote(self) -> bool:
+        """Whether there is a remote to ask."""
+        return self._keeper.has_remote
+
+    @property
+    def reached(self) -> bool:
+        """Whether the remote answered when it was last asked."""
+        return self._keeper.reached
 
     @property
     def remote_commit(self) -> str | None:
         """What the remote's branch was when it last answered; for the thread that prepares."""
-        return self._opened.remote_commit() if self._opened is not None else None
+        return self._keeper.remote_commit()
 
     def holds_data(self) -> bool:
         """Whether the local branch has a commit, so that it can be served while the remote is away."""
         try:
             return self.repository.local_commit() is not None
-        except ReloadError:
+        except Exception:  # the reload that follows meets it again, and says so
             return False
 
     def prepare(
@@ -162,233 +99,112 @@ class Builder:
     ) -> Prepared:
         """Everything up to the swap; raises a ReloadError with nothing changed for readers or refs.
 
-        A damaged repository is replaced by a fresh clone, once, and a stuck lock cleared.
+        What can be mended by itself, a damaged repository or a stuck lock, is, once.
         """
+        request, begun = Request(served, fetch, consent, phases, progress), time.time()
         try:
-            return self._prepare(served, fetch, consent, phases, progress)
+            prepared = self._prepare(request)
         except ReloadError as error:
-            if getattr(error, "reason", "") in ("lock-stuck", "timeout"):
-                self._clone.clear_leftovers()
-            if not is_damage(error) or not self.repository.has_remote:
+            if not self._keeper.mend(error, begun, phases):
                 raise
-            with phases("replace"):
-                self._replace_repository(served, str(error))
-        return self._prepare(served, fetch, consent, phases, progress)
+            prepared = self._prepare(request)
+        self._keeper.worked()
+        return prepared
 
-    def _replace_repository(self, served: Served | None, reason: str) -> None:
-        """A fresh clone in place of the damaged one, its branch where it is served."""
-        self._use(self._clone.replace(reason))
-        self._rejected = None
-        if served is not None and self.repository.resolve(served.commit):
-            self.repository.prepare_move(served.commit, accepted=served.commit).commit()
-
-    def _prepare(
-        self,
-        served: Served | None,
-        fetch: bool,
-        consent: frozenset[Consent],
-        phases: Phases,
-        progress: Progress,
-    ) -> Prepared:
-        if fetch and self.repository.has_remote:
-            with phases("fetch"):
-                self.repository.fetch()
-        follow = self._policy.follow_rewrites or "rewrite" in consent
-        for attempt in range(MOVE_ATTEMPTS):
-            with phases("compare"):
-                serving = served.commit if served else None
-                target = find_target(self.repository, serving, follow=follow, fetched=fetch)
-            if target.commit == serving:
-                return Prepared(target, move=self._move(target))
-            try:
-                return self._prepare_commit(target, served, consent, phases, progress)
-            except RefMoved as error:
-                if attempt == MOVE_ATTEMPTS - 1:
-                    raise BuildFailed(str(error)) from error
-                self._note("reload.planned_again", reason=str(error))
-        raise AssertionError("unreachable")
+    def give_up(self, prepared: Prepared) -> None:
+        """Take back what `prepare` made and nobody got to see; nothing has moved."""
+        if prepared.move is not None:
+            prepared.move.abort()
+        if prepared.snapshot is not None:
+            self._state.give_up(prepared.snapshot)
 
     def tidy(self, current: Snapshot) -> Reader | None:
-        """Remove left-over state files and keep the write-ahead log short.
-
-        Returns a reader with which the event loop is to renew the snapshot's own, where the log can
-        start over once it has.
-        """
-        for name in self._folder.sweep():
-            self._note("state.swept", file=name)
-        log = current.path.with_name(current.path.name + "-wal")
-        if self._store is None or self._store.path != current.path or not log.exists():
-            return None
-        if log.stat().st_size > LOG_BYTES_MAX and self._store.checkpoint():
-            return current.pin_afresh()
-        return None
+        """Remove what the last swap left over; returns what `Snapshot.renew` is to be called with."""
+        fresh = self._state.tidy(current)
+        self._keeper.tidy()
+        return fresh
 
     def contains(self, tip: str, abbreviated: str) -> bool:
         """Whether the commit that these digits name is `tip` or one of its ancestors.
 
         Callable from any thread, also while `prepare` runs: it asks git processes of its own.
         """
-        with self._questions_guard:
-            if self._questions is None:
-                return False
-            commit = self._questions.resolve(abbreviated)
-            return commit is not None and self._questions.contains(tip, commit)
+        return self._keeper.contains(tip, abbreviated)
+
+    def attachment(self, oid: str) -> bytes:
+        """A file's bytes; callable from any thread."""
+        return self._keeper.attachment(oid)
 
     def stop(self) -> None:
         """End git and the build child; callable from any thread while `prepare` runs."""
-        self._stopped = True
-        self._child.close()
-        for repository in (self._questions, self._opened):
-            if repository is not None:
-                repository.close()
+        self._state.stop()
+        self._keeper.stop()
 
     def close(self) -> None:
-        """Close the store; to be called when `prepare` has ended."""
-        if self._store is not None:
-            self._store.close()
+        """Let go of everything; to be called when `prepare` has ended."""
+        self._state.close()
+        self._keeper.close()
 
-    def _prepare_commit(
-        self,
-        target: Target,
-        served: Served | None,
-        consent: frozenset[Consent],
-        phases: Phases,
-        progress: Progress,
-    ) -> Prepared:
-        if self._rejected is not None and self._rejected.commit == target.commit:
-            raise self._rejected
+    def _prepare(self, request: Request) -> Prepared:
+        if request.fetch and self.has_remote:
+            with request.phases("fetch"):
+                self._keeper.fetch()
+        for attempt in range(MOVE_ATTEMPTS):
+            with request.phases("compare"):
+                target = self._target(request)
+            try:
+                if request.served is not None and target.commit == request.served.commit:
+                    return Prepared(target, move=self._move(target))
+                return self._prepare_commit(target, request)
+            except RefLocked:
+                raise
+            except RefMoved as error:
+                if attempt == MOVE_ATTEMPTS - 1:
+                    raise BuildFailed(str(error)) from error
+                self._note("reload.planned_again", reason=str(error))
+        raise AssertionError("unreachable")
+
+    def _target(self, request: Request) -> Target:
+        follow = self._policy.follow_rewrites or "rewrite" in request.consent
+        serving = request.served.commit if request.served is not None else None
+        return find_target(self.repository, serving, follow=follow, fetched=request.fetch)
+
+    def _prepare_commit(self, target: Target, request: Request) -> Prepared:
+        known = self._rejected
+        if known is not None and known.commit == target.commit:
+            raise DataRejected(known.commit, known.problems, known.total)
         try:
-            with phases("build"):
-                return self._build(target, served, consent, phases, progress)
+            with request.phases("build"):
+                return self._build(target, request)
         except DataRejected as error:
-            self._rejected = error
+            self._rejected = DataRejected(error.commit, error.problems, error.total)
             raise
         except (apsw.Error, OSError) as error:
             raise BuildFailed(f"{type(error).__name__}: {error}") from error
 
-    def _build(
-        self,
-        target: Target,
-        served: Served | None,
-        consent: frozenset[Consent],
-        phases: Phases,
-        progress: Progress,
-    ) -> Prepared:
-        if self._store is None:
-            self._store = self._warm_store()
-        if self._store is not None:
-            try:
-                return self._by_difference(self._store, target, served, consent)
-            except TooLarge as reason:
-                self._note("build.from_scratch", reason=str(reason))
-            except (StoreError, apsw.CorruptError, apsw.NotADBError) as error:
-                self._note("state.unfit", reason=str(error))
-                self._store.close()
-                self._store = None
-        return self._from_scratch(target, served, consent, progress)
+    def _build(self, target: Target, request: Request) -> Prepared:
+        moves: list[Move] = []
 
-    def _warm_store(self) -> Store | None:
-        """The state file that an earlier run left, if it fits."""
-        path = self._folder.current()
-        if path is None:
-            return None
+        def approve(before: Mapping[str, int], changes: Mapping[str, Changes]) -> None:
+            while moves:
+                moves.pop().abort()
+            self._hold_deletions(target.commit, before, changes, request)
+            if (move := self._move(target)) is not None:
+                moves.append(move)
+
         try:
-            store = Store.open(path)
-            unfit = self._misfit(store)
-            if unfit is None:
-                return store
-            store.close()
-        except StoreError as error:
-            unfit = str(error)
-        self._note("state.unfit", reason=unfit)
-        return None
-
-    def _misfit(self, store: Store) -> str | None:
-        """Why a whole state file cannot be gone on from."""
-        built_under = store.state_or_none("policy")
-        if built_under != self._policy.data.noted:
-            return f"{store.path.name} was built under another policy: {built_under or 'none is noted'}"
-        commit = store.state_or_none("commit")
-        if commit is None or self.repository.resolve(commit) is None:
-            return f"{store.path.name} holds a commit that the repository lacks"
-        return None
-
-    def _by_difference(
-        self, store: Store, target: Target, served: Served | None, consent: frozenset[Consent]
-    ) -> Prepared:
-        move: Move | None = None
-        before = {name: store.count(name) for name in store.sheets}
-        store.begin()
-        try:
-            changes = (
-                {}
-                if store.commit == target.commit
-                else apply_difference(self.repository, store, target.commit, self._policy.data)
-            )
-            if served is not None:
-                self._hold_deletions(target.commit, before, changes, consent)
-            move = self._move(target)
-            store.finish()
-            return Prepared(target, Snapshot(store.path, store.sheets), move, changes)
+            advance = Advance(self.repository, target.commit, request.served, approve, request.progress)
+            snapshot, changes = self._state.advance(advance)
         except BaseException:
-            if move is not None:
+            for move in moves:
                 move.abort()
-            store.undo()
             raise
-
-    def _from_scratch(
-        self, target: Target, served: Served | None, consent: frozenset[Consent], progress: Progress
-    ) -> Prepared:
-        path = self._folder.new()
-        move: Move | None = None
-        store: Store | None = None
-        try:
-            git_dir, branch = str(self.repository.git_dir), self.repository.branch
-            job = Job(git_dir, branch, target.commit, str(path), self._policy.data)
-            self._child.build(job, progress)
-            store = Store.open(path)
-            changes = self._changes_to(store)
-            if served is not None:
-                before = dict(served.records)
-                self._hold_deletions(target.commit, before, changes, consent)
-            move = self._move(target)
-            store.close()
-            store = Store.open(self._folder.adopt(path))
-            snapshot = Snapshot(store.path, store.sheets)
-        except BaseException:
-            if move is not None:
-                move.abort()
-            if store is not None:
-                store.close()
-            self._folder.discard(path)
-            raise
-        old, self._store = self._store, store
-        if old is not None:
-            old.close()
-        return Prepared(target, snapshot, move, changes, rebuilt=True)
-
-    def _changes_to(self, new: Store) -> dict[str, Changes]:
-        """What a newly built store changes against the one before; everything is added to none."""
-        old = self._store
-        names = sorted({*new.sheets, *(old.sheets if old else ())})
-        found = {name: self._changes_of(name, old, new) for name in names}
-        return {name: changes for name, changes in found.items() if changes}
-
-    def _changes_of(self, name: str, old: Store | None, new: Store) -> Changes:
-        if old is None or name not in old.sheets:
-            return Changes(added=new.count(name))
-        if name not in new.sheets:
-            return Changes(removed=old.count(name))
-        return new.compare(name, old)
+        return Prepared(target, snapshot, moves[-1] if moves else None, changes)
 
     def _hold_deletions(
-        self,
-        commit: str,
-        before: dict[str, int],
-        changes: dict[str, Changes],
-        consent: frozenset[Consent],
+        self, commit: str, before: Mapping[str, int], changes: Mapping[str, Changes], request: Request
     ) -> None:
-        if self._policy.allow_deletions or "deletions" in consent:
+        if request.served is None or self._policy.allow_deletions or "deletions" in request.consent:
             return
         removed = mass_deletions(before, changes)
         if removed:
@@ -396,10 +212,12 @@ class Builder:
 
     def _move(self, target: Target) -> Move | None:
         """The refs locked for the move, None where they are in their place already."""
-        local = self.repository.local_commit()
-        accepted = target.accepted
-        if accepted is not None and accepted == self.repository.accepted_commit():
-            accepted = None
-        if local == target.commit and accepted is None:
+        keep = {}
+        if target.accepted is not None and target.accepted != self.repository.accepted_commit():
+            keep[ACCEPTED_REF] = target.accepted
+        for commit in target.lost:
+            if self.repository.resolve(commit) is not None:
+                keep[f"{REWOUND_REFS}/{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{commit[:12]}"] = commit
+        if target.local == target.commit and not keep:
             return None
-        return self.repository.prepare_move(target.commit, accepted=accepted, rewound=target.rewound)
+        return self.repository.prepare_move(target.commit, target.local, keep)

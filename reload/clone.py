@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from reload import configuration
 from reload.errors import BranchMissing, FetchFailed, ObjectMissing, ReloadError, RepositoryError
+from reload.fetch_failures import fetch_failure
 from reload.git import Git, GitFailed, GitTimedOut
-from reload.leftovers import clear_leftovers
-from reload.repository import Repository, fetch_failure
+from reload.leftovers import Leftover, clear_after_failure, clear_at_start
+from reload.repository import Repository
+from reload.rescue import rescue
+from reload.upkeep import tells_of_damage
 
 Note = Callable[..., None]
-
-# What git says of a repository that lost or garbled objects; what the remote says of itself does not count.
-_DAMAGE = re.compile(
-    r"^(?!remote:).*(?:corrupt|bad object|object file .* is empty"
-    r"|unable to read (?:tree|sha1|[0-9a-f]{40})"
-    r"|inflate: |missing (?:blob|tree|commit)|pack .* (?:does not match|is garbage|has bad)"
-    r"|packfile .* cannot"
-    r"|ObjectMissing|did not find object|Could not read [0-9a-f]{40})",
-    re.MULTILINE,
-)
 
 
 def is_damage(error: ReloadError) -> bool:
     """Whether an error says that the local repository lost or garbled objects."""
-    return isinstance(error, ObjectMissing) or _DAMAGE.search(str(error)) is not None
+    return isinstance(error, ObjectMissing) or tells_of_damage(str(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,80 +45,89 @@ class Clone:
         when no branch is set and the repository is new. Raises FetchFailed when that question
         fails, and RepositoryError where the path holds something else.
         """
+        self._finish_replacing()
         if self._is_repository():
-            self._clear(alone=True)
-            if (self.git_dir / "shallow").exists():
-                return self.replace("a shallow clone lacks the history that reloads compare")
+            self._tell(clear_at_start(self.git_dir))
+            self._secure()
         else:
             self._make(self.git_dir)
         return self._opened()
 
-    def clear_leftovers(self) -> None:
-        """Remove locks that no running git can own any more."""
-        self._clear(alone=False)
+    def clear_after_failure(self, ours: Container[int], begun: float, *, died: bool) -> bool:
+        """Remove what a git that failed left behind, as `reload.leftovers` says; whether it left any."""
+        removed = clear_after_failure(self.git_dir, ours, begun, died=died)
+        self._tell(removed)
+        return bool(removed)
+
+    @property
+    def incomplete(self) -> str | None:
+        """Why the repository lacks objects that it should hold, None where it does not."""
+        if (self.git_dir / "shallow").exists():
+            return "a shallow clone lacks the history that reloads compare"
+        if any((self.git_dir / "objects" / "pack").glob("*.promisor")):
+            return "a partial clone lacks the files that builds read"
+        return None
 
     def replace(self, reason: str) -> Repository:
         """Save the repository aside, clone it again in its place, and open that.
 
-        Raises FetchFailed where the remote is away, with nothing changed, and RepositoryError
-        where there is no remote to clone from.
+        Its branch and what was never pushed come along as far as they can be read; what cannot stays
+        in the repository that was saved. Raises FetchFailed where the remote is away, with nothing
+        changed, and RepositoryError where there is no remote to clone from.
         """
         if self.remote is None:
             message = f"{self.git_dir} cannot be used ({reason}), and no remote is set to clone it again from"
             raise RepositoryError(message)
-        fresh = self.git_dir.with_name(self.git_dir.name + ".fresh")
-        shutil.rmtree(fresh, ignore_errors=True)
+        begun = self._beside(".replacing")
+        shutil.rmtree(begun, ignore_errors=True)
+        fresh = Clone(begun, self.remote, self.branch, self.timeout_s, self.note)
         try:
-            self._make(fresh)
-            repository = Clone(fresh, self.remote, self.branch, self.timeout_s)._opened()
+            fresh._make(begun)
+            repository = fresh._opened()
             try:
                 repository.fetch()
+                rescue(self.git_dir, repository, self.note)
             finally:
                 repository.close()
-            aside = self.git_dir.with_name(
-                f"{self.git_dir.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
-            )
-            self._bundle_unpushed()
-            self.git_dir.rename(aside)
-            fresh.rename(self.git_dir)
+            begun.rename(self._beside(".replacement"))
         finally:
-            shutil.rmtree(fresh, ignore_errors=True)
+            shutil.rmtree(begun, ignore_errors=True)
+        aside = self._beside(f".damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}")
+        self.git_dir.rename(aside)
+        self._finish_replacing()
         self.note("repository.replaced", reason=reason, saved_as=str(aside))
         return self._opened()
 
-    def _bundle_unpushed(self) -> None:
-        """Put commits that the remote lacks into a bundle, where they can still be read."""
-        git = Git(self.git_dir)
-        try:
-            head = git.run("symbolic-ref", "--short", "HEAD").decode().strip()
-            name = self.branch or head
-            reference = f"refs/heads/{name}"
-            bundle = str(self.git_dir / "unpushed.bundle")
-            git.run("bundle", "create", "--quiet", bundle, reference, "--not", f"refs/remotes/origin/{name}")
-        except GitFailed as error:
-            self.note("repository.nothing_bundled", reason=error.stderr)
-        finally:
-            git.close()
+    def _finish_replacing(self) -> None:
+        """Put a whole replacement in its place, where a kill came between; clear what is not whole."""
+        replacement = self._beside(".replacement")
+        if replacement.exists() and not self.git_dir.exists():
+            replacement.rename(self.git_dir)
+        for name in (".replacement", ".replacing", ".replacing.partial", ".partial"):
+            shutil.rmtree(self._beside(name), ignore_errors=True)
 
-    def _clear(self, *, alone: bool) -> None:
-        for leftover in clear_leftovers(self.git_dir, alone=alone):
-            self.note(
-                "repository.leftover_removed", kind=leftover.kind, name=leftover.name, age_s=leftover.age_s
-            )
+    def _beside(self, suffix: str) -> Path:
+        return self.git_dir.with_name(self.git_dir.name + suffix)
+
+    def _tell(self, leftovers: list[Leftover]) -> None:
+        for each in leftovers:
+            self.note("repository.leftover_removed", kind=each.kind, name=each.name, age_s=each.age_s)
+
+    def _secure(self) -> None:
+        taken_out = configuration.secure(self.git_dir, self.remote)
+        if taken_out:
+            copy = str(self.git_dir / configuration.COPY)
+            self.note("repository.configuration_secured", keys=taken_out, saved_as=copy)
 
     def _opened(self) -> Repository:
         git = Git(self.git_dir)
         try:
-            if self.remote is not None:
-                git.run("config", "remote.origin.url", self.remote)
             name = self.branch or git.run("symbolic-ref", "--short", "HEAD").decode().strip()
             git.run("check-ref-format", f"refs/heads/{name}")
         except GitFailed as error:
             raise RepositoryError(
                 f"{self.git_dir}: branch {self.branch!r} cannot be served: {error}"
             ) from error
-        finally:
-            git.close()
         return Repository(self.git_dir, name, remote=self.remote is not None, timeout_s=self.timeout_s)
 
     def _is_repository(self) -> bool:
@@ -150,13 +152,13 @@ class Clone:
         shutil.rmtree(partial, ignore_errors=True)
         git = Git(partial)
         try:
-            git.run("init", "--quiet", "--bare")
-            git.run("config", "remote.origin.url", self.remote)
+            git.run("init", "--quiet", "--bare", "--template=", "--object-format=sha1")
+            configuration.secure(partial, self.remote)
             name = self.branch or _default_branch(git, self.timeout_s)
             git.run("symbolic-ref", "HEAD", f"refs/heads/{name}")
             partial.replace(git_dir)
         finally:
-            git.close()
+            git.stop()
             shutil.rmtree(partial, ignore_errors=True)
 
 

@@ -9,6 +9,7 @@
     │   ├── BranchUnborn        the local repository has no commit on the branch yet
     │   ├── ObjectMissing       an object that a commit needs cannot be read
     │   └── RefMoved            the branch moved under us (compare-and-swap lost)
+    │       └── RefLocked       another git holds the branch's lock, or left it behind
     ├── HistoryRefused          the remote's history is no continuation of what is served
     │   ├── Diverged            both sides have commits of their own
     │   └── Rewound             the remote moved back to an ancestor
@@ -81,6 +82,12 @@ class ObjectMissing(RepositoryError):
 
 class RefMoved(RepositoryError):
     """The branch moved between planning and committing; plan again."""
+
+
+class RefLocked(RefMoved):
+    """The lock of a ref is held by another git, or was left behind by one that was killed."""
+
+    reason = "lock-stuck"
 
 
 class HistoryRefused(ReloadError):

@@ -7,11 +7,12 @@ behind, so every process gets a session of its own and is ended as a whole group
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, cast
 
@@ -36,7 +37,11 @@ _CONFIGURATION = (
     "protocol.http.allow=always",
     "protocol.https.allow=always",
     "protocol.ssh.allow=always",
-    "http.followRedirects=initial",
+    # git tells a redirect to the same host from one to another by nothing.
+    "http.followRedirects=false",
+    # Whoever holds a lock for a moment, such as a `git gc` by hand, is waited for.
+    "core.filesRefLockTimeout=1000",
+    "core.packedRefsTimeout=1000",
 )
 _ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
@@ -44,8 +49,25 @@ _ENVIRONMENT = {
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_PROTOCOL_FROM_USER": "0",
+    "GIT_GRAFT_FILE": f"{os.devnull}/none",  # parents are what the commits say
     "LC_ALL": "C",
 }
+# What points git at another repository, or at a part of one: set where a git hook starts the server.
+_ELSEWHERE = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_PROXY_COMMAND",
+    "GIT_QUARANTINE_PATH",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+)
 _SSH = "ssh -oBatchMode=yes -oConnectTimeout=15"
 
 
@@ -82,14 +104,22 @@ class Process:
         """What the process writes."""
         return cast("IO[bytes]", self.popen.stdout)
 
-    def end(self) -> None:
-        """End the whole group: politely, so that git removes its lock files, then for certain."""
+    def ask_to_end(self) -> None:
+        """Ask the whole group to end, so that git removes its lock files."""
         if self.popen.poll() is None:
             self._signal(signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.popen.wait(TERMINATION_GRACE_S)
+
+    def kill(self) -> None:
+        """End the whole group: politely, then for certain. Its pipes stay with whoever reads them."""
+        self.ask_to_end()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.popen.wait(TERMINATION_GRACE_S)
         self._signal(signal.SIGKILL)
         self.popen.wait()
+
+    def end(self) -> None:
+        """End the whole group and close the pipes; for the thread that uses them."""
+        self.kill()
         for pipe in (self.popen.stdin, self.popen.stdout, self.popen.stderr):
             if pipe is not None:
                 with contextlib.suppress(OSError):
@@ -112,7 +142,8 @@ class Git:
 
     def start(self, *arguments: str) -> Process:
         """Start `git ARGUMENTS` with pipes; the caller ends it with `finish`."""
-        command = ["git", f"--git-dir={self.git_dir}"]
+        inherited = [part for name in _ELSEWHERE if name in os.environ for part in ("-u", name)]
+        command = [*(["env", *inherited] if inherited else []), "git", f"--git-dir={self.git_dir}"]
         for setting in _CONFIGURATION:
             command += ["-c", setting]
         environment = _ENVIRONMENT | {"GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", _SSH)}
@@ -159,41 +190,48 @@ class Git:
         """
         process = self.start(*arguments)
         feeder = threading.Thread(target=_feed, args=(process.stdin, given), daemon=True)
-        watcher = _Collector(cast("IO[bytes]", process.popen.stderr))
+        watcher = Collector(cast("IO[bytes]", process.popen.stderr))
         feeder.start()
         watcher.start()
         try:
             yield process.stdout
             process.popen.wait()
         finally:
-            self.finish(process)
+            process.kill()
             feeder.join()
             watcher.join()
+            self.finish(process)
         if process.popen.returncode:
             raise GitFailed(arguments[0], process.popen.returncode, watcher.text())
 
-    def close(self) -> None:
-        """End every process that still runs and start none any more."""
+    def stop(self) -> None:
+        """End every process that still runs and start none any more; callable from any thread."""
         with self._guard:
             self._closed = True
             running = list(self._running)
         for process in running:
-            process.end()
+            process.ask_to_end()
+        for process in running:
+            process.kill()
+
+    def pids(self) -> frozenset[int]:
+        """The processes that run now."""
+        with self._guard:
+            return frozenset(process.popen.pid for process in self._running)
 
 
-class _Collector(threading.Thread):
-    """Reads a pipe to its end, so that git never blocks on its messages, and keeps the beginning."""
+class Collector(threading.Thread):
+    """Reads a pipe to its end, so that git never blocks on its messages, and keeps the last of it."""
 
     def __init__(self, pipe: IO[bytes]) -> None:
         super().__init__(daemon=True)
-        self._pipe = pipe
+        self._pipe = cast("io.BufferedReader", pipe)
         self._kept = b""
 
     def run(self) -> None:
         with contextlib.suppress(OSError, ValueError):
-            for line in self._pipe:
-                if len(self._kept) < STDERR_BYTES_MAX:
-                    self._kept += line
+            while piece := self._pipe.read1(STDERR_BYTES_MAX):
+                self._kept = (self._kept + piece)[-STDERR_BYTES_MAX:]
 
     def text(self) -> str:
         """What was read, as text."""
@@ -201,39 +239,9 @@ class _Collector(threading.Thread):
 
 
 def _feed(pipe: IO[bytes], given: Iterable[bytes]) -> None:
-    with contextlib.suppress(OSError, ValueError):
-        for piece in given:
-            pipe.write(piece)
-        pipe.close()
-
-
-class Session:
-    """A git process that answers one request after another, started when first needed.
-
-    For use by one thread at a time; restarted by itself after it died.
-    """
-
-    def __init__(self, git: Git, arguments: Sequence[str]) -> None:
-        self._git = git
-        self._arguments = arguments
-        self._process: Process | None = None
-
-    def ask(self, request: bytes) -> IO[bytes]:
-        """Send one request (with its newline) and return where the answer is read from."""
-        if self._process is not None and self._process.popen.poll() is not None:
-            self.close()
-        if self._process is None:
-            self._process = self._git.start(*self._arguments)
+    with contextlib.suppress(OSError, ValueError):  # git has ended, and says why by itself
         try:
-            self._process.stdin.write(request)
-            self._process.stdin.flush()
-        except OSError as error:
-            self.close()
-            raise RepositoryError(f"git {self._arguments[0]} ended unexpectedly: {error}") from error
-        return self._process.stdout
-
-    def close(self) -> None:
-        """End the process; the next request starts another."""
-        if self._process is not None:
-            self._git.finish(self._process)
-            self._process = None
+            for piece in given:
+                pipe.write(piece)
+        finally:
+            pipe.close()

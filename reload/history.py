@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Literal
 
-from reload.errors import Diverged, Rewound
+from reload.errors import Diverged, HistoryRefused, Rewound
 from reload.repository import Repository, unborn
 
 Consent = Literal["rewrite", "deletions"]
@@ -14,15 +13,16 @@ Consent = Literal["rewrite", "deletions"]
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a reload leads: `accepted` is the remote's commit, `rewound` set where history was rewritten.
+    """Where a reload leads: from the branch at `local` to `commit`; `accepted` is the remote's commit.
 
-    `rewound` names the entry under which the old head is kept. With `ahead` the local branch has
-    commits that the remote lacks.
+    `lost` names the commits that are given up because the remote's history was rewritten. With
+    `ahead` the local branch has commits that the remote lacks.
     """
 
     commit: str
+    local: str | None
     accepted: str | None
-    rewound: str | None = None
+    lost: tuple[str, ...] = ()
     ahead: bool = False
 
 
@@ -35,34 +35,40 @@ def find_target(repository: Repository, served: str | None, *, follow: bool, fet
     """
     local = repository.local_commit()
     remote = repository.remote_commit() if repository.has_remote and (fetched or local is None) else None
-    if local is None and remote is None:
+    newest = remote or local
+    if newest is None:
         raise unborn(repository.branch)
-    target = _between(repository, local, remote, follow)
-    if served is None or target.rewound or repository.contains(target.commit, served):
-        return target
-    back = repository.contains(served, target.commit)
-    return _rewritten(served, target.commit, back=back, follow=follow)
+    lost: list[str] = []
+    if local is not None and remote is not None:
+        relation = repository.relation(local, remote)
+        if relation == "behind" and _was_never_pushed(repository, remote):
+            newest = local
+        elif relation in ("behind", "diverged"):
+            lost.append(local)
+    if served is not None and served != local and not _continues(repository, newest, served):
+        lost.append(served)
+    if lost and not follow:
+        raise _refusal(repository, lost[-1], newest)
+    return Target(newest, local, remote, tuple(lost), ahead=remote is not None and newest != remote)
 
 
-def _between(repository: Repository, local: str | None, remote: str | None, follow: bool) -> Target:
-    """The newer of the local and the remote branch, if one contains the other."""
-    if local is None or remote is None:
-        return Target(str(remote or local), remote)
-    relation = repository.relation(local, remote)
-    if relation in ("same", "ahead"):
-        return Target(remote, remote)
-    # A remote that lacks our commits has moved back, unless it never had more than it has now.
+def _was_never_pushed(repository: Repository, remote: str) -> bool:
+    """Whether a remote that lacks our commits never had them; otherwise it has moved back."""
     accepted = repository.accepted_commit()
-    if relation == "behind" and (accepted is None or repository.contains(remote, accepted)):
-        return Target(local, remote, ahead=True)
-    return _rewritten(local, remote, back=relation == "behind", follow=follow)
+    return accepted is None or repository.contains(remote, accepted)
 
 
-def _rewritten(ours: str, theirs: str, *, back: bool, follow: bool) -> Target:
-    if follow:
-        return Target(theirs, theirs, rewound=f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{ours[:12]}")
+def _continues(repository: Repository, newest: str, ours: str) -> bool:
+    """Whether a commit is part of the newest's history; one that is not in the repository is not."""
+    if newest == ours:
+        return True
+    return repository.resolve(ours) is not None and repository.contains(newest, ours)
+
+
+def _refusal(repository: Repository, ours: str, theirs: str) -> HistoryRefused:
     advice = "accept it once with `livesheets reload --accept-rewrite`, or restore the branch"
-    if back:
-        raise Rewound(f"the remote moved back to {theirs[:12]}; {ours[:12]} stays served; {advice}", theirs)
+    if repository.resolve(ours) is not None and repository.contains(ours, theirs):
+        message = f"the remote moved back to {theirs[:12]}; {ours[:12]} stays served; {advice}"
+        return Rewound(message, theirs)
     message = f"{theirs[:12]} on the remote and {ours[:12]} here each have commits of their own; {advice}"
-    raise Diverged(message, theirs)
+    return Diverged(message, theirs)

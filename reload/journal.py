@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -64,6 +65,9 @@ class Journal:
         self.in_step = False
         self.consecutive_failures = 0
         self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self.clock: Callable[[], float] = time.monotonic  # for ages: nobody sets it back
+        self._reached_at_s: float | None = None
+        self._announced_at_s = 0.0
 
     def observe(self, outcome: Outcome) -> None:
         """Note one reload."""
@@ -73,12 +77,16 @@ class Journal:
             self.served_at = now
         if outcome.fetched:
             self._observe_remote(outcome, now)
-            self._observe_rejection(outcome, now)
+        asked = outcome.fetched or not self._has_remote
+        if asked:
+            self.consecutive_failures = 0 if outcome.ok else self.consecutive_failures + 1
+        self._observe_rejection(outcome, now, asked=asked)
 
     def announce(self, commit: str) -> None:
         """Note that a webhook named a commit which the branch does not hold."""
         if self.announced is None or self.announced.commit != commit:
             self.announced = Announced(commit, self.now())
+            self._announced_at_s = self.clock()
 
     def arrived(self) -> None:
         """Note that the announced commit is served."""
@@ -89,7 +97,7 @@ class Journal:
         """Whether an announced commit is still worth looking for."""
         if self.announced is None:
             return False
-        return (self.now() - self.announced.since).total_seconds() < ANNOUNCED_DEADLINE_S
+        return self.clock() - self._announced_at_s < ANNOUNCED_DEADLINE_S
 
     @property
     def last(self) -> Outcome | None:
@@ -98,28 +106,31 @@ class Journal:
 
     @property
     def fresh(self) -> bool:
-        """Whether what is served is what the remote had when it last answered, not too long ago."""
+        """Whether what is served is what the remote had when it last answered, not too long ago.
+
+        An announced commit counts as the remote's until its deadline; after that it is merely shown.
+        """
         if not self._has_remote:
             return self.served_at is not None
-        reached = self.remote.last_reached_at
-        if not self.in_step or reached is None or self.announced is not None:
+        reached_at_s = self._reached_at_s
+        if not self.in_step or reached_at_s is None or self.awaits_announced:
             return False
-        age_s = (self.now() - reached).total_seconds()
-        return self._stale_after_s is None or age_s <= self._stale_after_s
+        return self._stale_after_s is None or self.clock() - reached_at_s <= self._stale_after_s
 
     def _observe_remote(self, outcome: Outcome, now: datetime) -> None:
         self.in_step = outcome.ok
-        self.consecutive_failures = 0 if outcome.ok else self.consecutive_failures + 1
+        if outcome.reached:
+            self._reached_at_s = self.clock()
         self.remote = RemoteState(
             outcome.remote_commit or self.remote.commit,
             now if outcome.reached else self.remote.last_reached_at,
             None if outcome.ok else str(outcome.error),
         )
 
-    def _observe_rejection(self, outcome: Outcome, now: datetime) -> None:
+    def _observe_rejection(self, outcome: Outcome, now: datetime, *, asked: bool) -> None:
         before = self.rejected
         commit = getattr(outcome.error, "commit", None) or getattr(outcome.error, "remote_commit", None)
-        if outcome.ok:
+        if outcome.ok and asked:
             self.rejected = None
         elif commit is not None and (
             before is None or (before.commit, before.code) != (commit, outcome.outcome)

@@ -6,15 +6,19 @@ Only for a repository that belongs to this process: the caller holds the data di
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
+import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 LOCK_AGE_MIN_S = 600.0
 _PROC = Path("/proc")
+_LOCKS = ("*.lock", "objects/info/**/*.lock", "objects/pack/*.lock", "objects/*.lock")
+_TEMPORARIES = ("pack/tmp_*", "pack/.tmp-*", "??/tmp_obj_*", "incoming-*", "tmp_objdir-*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,53 +30,96 @@ class Leftover:
     age_s: float
 
 
-def clear_leftovers(git_dir: Path, *, alone: bool) -> list[Leftover]:
-    """Remove what killed git processes left behind; what was removed.
+@dataclass(frozen=True, slots=True)
+class GitProcess:
+    """A git that runs on the repository; `ours` where it was told the folder as this program tells it."""
 
-    `alone` promises that no git of this process runs on the repository: then every git that still
-    does is an orphan of a killed server and is ended, and every lock is stale. Otherwise only locks
-    older than LOCK_AGE_MIN_S go, and only while no git runs.
+    pid: int
+    ours: bool
+
+
+def clear_at_start(git_dir: Path) -> list[Leftover]:
+    """Remove what a killed server left: its git processes, every lock, every half-written file.
+
+    A git that somebody else runs on the repository is left alone, and so are locks that may be its.
     """
     removed: list[Leftover] = []
-    running = list(git_processes(git_dir))
-    if alone:
-        for pid in running:
+    found = list(git_processes(git_dir))
+    for process in found:
+        if process.ours:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-                removed.append(Leftover("process", str(pid), 0.0))
-    elif running:
+                os.kill(process.pid, signal.SIGKILL)
+                removed.append(Leftover("process", str(process.pid), 0.0))
+    strangers = any(not process.ours for process in found)
+    return removed + _remove(git_dir, time.time() - LOCK_AGE_MIN_S if strangers else None)
+
+
+def clear_after_failure(git_dir: Path, ours: Container[int], begun: float, *, died: bool) -> list[Leftover]:
+    """Remove what a git left that failed; `begun` is when it was started, in seconds since 1970.
+
+    Half-written files that came since then go, and, where it `died` without a chance to remove them,
+    such locks. Other locks go when they are older than LOCK_AGE_MIN_S. Nothing goes while any git but
+    `ours` runs on the repository.
+    """
+    if any(process.pid not in ours for process in git_processes(git_dir)):
         return []
-    minimum_s = 0.0 if alone else LOCK_AGE_MIN_S
-    for kind, path in [*_locks(git_dir), *_temporaries(git_dir)]:
-        with contextlib.suppress(OSError):
-            age_s = max(0.0, time.time() - path.stat().st_mtime)
-            if age_s >= minimum_s:
-                path.unlink()
-                removed.append(Leftover(kind, str(path.relative_to(git_dir)), round(age_s, 1)))
+    old = time.time() - LOCK_AGE_MIN_S
+    removed = _remove(git_dir, old)
+    for kind, path in _leftovers(git_dir):
+        if kind == "temporary" or died:
+            removed += _remove_one(git_dir, kind, path, since=begun)
     return removed
 
 
-def git_processes(git_dir: Path) -> Iterator[int]:
+def git_processes(git_dir: Path) -> Iterator[GitProcess]:
     """The git processes that run on this repository, where the system tells (Linux)."""
     mark, variable = f"--git-dir={git_dir}".encode(), f"GIT_DIR={git_dir}".encode()
+    home = os.path.realpath(git_dir)
     for entry in _PROC.glob("[0-9]*"):
         with contextlib.suppress(OSError):
             words = (entry / "cmdline").read_bytes().split(b"\0")
             if not Path(os.fsdecode(words[0])).name.startswith("git"):
                 continue
-            if mark in words or variable in (entry / "environ").read_bytes().split(b"\0"):
-                yield int(entry.name)
+            variables = (entry / "environ").read_bytes().split(b"\0")
+            if mark in words or variable in variables:
+                yield GitProcess(int(entry.name), ours=True)
+            elif home in _places(entry, words, variables):
+                yield GitProcess(int(entry.name), ours=False)
 
 
-def _locks(git_dir: Path) -> Iterator[tuple[str, Path]]:
-    for path in git_dir.glob("*.lock"):
-        yield "lock", path
-    for path in (git_dir / "refs").rglob("*.lock"):
-        yield "lock", path
+def _places(entry: Path, words: list[bytes], variables: list[bytes]) -> set[str]:
+    """Where a git of somebody else may be at work: its folder, and what it was told by any spelling."""
+    folder = os.readlink(entry / "cwd")
+    told = [word.removeprefix(b"--git-dir=") for word in words if word.startswith(b"--git-dir=")]
+    told += [after for word, after in itertools.pairwise(words) if word == b"--git-dir"]
+    told += [value.removeprefix(b"GIT_DIR=") for value in variables if value.startswith(b"GIT_DIR=")]
+    return {folder, *(os.path.realpath(os.path.join(folder, os.fsdecode(path))) for path in told)}
 
 
-def _temporaries(git_dir: Path) -> Iterator[tuple[str, Path]]:
-    for pattern in ("pack/tmp_*", "pack/.tmp-*", "??/tmp_obj_*", "incoming-*/**/*", "tmp_objdir-*/**/*"):
-        for path in (git_dir / "objects").glob(pattern):
-            if path.is_file():
-                yield "temporary", path
+def _remove(git_dir: Path, before: float | None) -> list[Leftover]:
+    """Remove what was last written before a moment, or all of it."""
+    return [
+        leftover
+        for kind, path in _leftovers(git_dir)
+        for leftover in _remove_one(git_dir, kind, path, before=before)
+    ]
+
+
+def _remove_one(
+    git_dir: Path, kind: str, path: Path, *, before: float | None = None, since: float | None = None
+) -> list[Leftover]:
+    with contextlib.suppress(OSError):
+        written = path.stat().st_mtime
+        if (before is not None and written > before) or (since is not None and written < since - 1):
+            return []
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        age_s = round(max(0.0, time.time() - written), 1)
+        return [Leftover(kind, str(path.relative_to(git_dir)), age_s)]
+    return []
+
+
+def _leftovers(git_dir: Path) -> list[tuple[str, Path]]:
+    locks = [path for pattern in _LOCKS for path in git_dir.glob(pattern)]
+    locks += (git_dir / "refs").rglob("*.lock")
+    files = [path for pattern in _TEMPORARIES for path in (git_dir / "objects").glob(pattern)]
+    return [("lock", path) for path in locks] + [("temporary", path) for path in files]

@@ -41,8 +41,9 @@ OUTCOMES = (
 class Outcome:
     """The end of one reload: `outcome` is one of OUTCOMES, `old_commit` what was served before.
 
-    `new_commit` is what is served now; `error` says why a reload failed. `fetched` tells
-    that the remote was asked, `remote_commit` what it had when it last answered. Durations are milliseconds.
+    `new_commit` is what is served now; `error` says why a reload failed. `fetched` tells that the
+    remote was to be asked, `answered` that it was and answered, `remote_commit` what it had when it
+    last did. Durations are milliseconds.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Outcome:
     problems: tuple[Problem, ...] = ()
     rebuilt: bool = False
     fetched: bool = False
+    answered: bool = True
     remote_commit: str | None = None
     error: ReloadError | None = None
 
@@ -68,7 +70,7 @@ class Outcome:
     @property
     def reached(self) -> bool:
         """Whether the remote was asked and answered."""
-        return self.fetched and self.outcome != "fetch-failed"
+        return self.fetched and self.answered and self.outcome != "fetch-failed"
 
     @property
     def no_changes(self) -> bool:

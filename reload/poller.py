@@ -42,10 +42,10 @@ class Poller:
         self._callback, self.next_at = None, None
 
     def observe(self, outcome: Outcome) -> None:
-        """Any reload that asked the remote postpones the next poll."""
-        if self._callback is None or not outcome.fetched:
+        """Any reload that asked the remote postpones the next poll, and so does the poll itself."""
+        if self._callback is None or not (outcome.fetched or outcome.trigger is Trigger.POLL):
             return
-        failed = not outcome.reached
+        failed = outcome.fetched and not outcome.reached
         self.consecutive_failures = self.consecutive_failures + 1 if failed else 0
         self._wait()
 

@@ -10,17 +10,19 @@ import asyncio
 import contextlib
 import secrets
 import time
+import traceback
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from reload.build import Builder, Phases, Prepared
+from reload.build import Builder
 from reload.errors import BuildFailed, DataRejected, ReloadError
 from reload.history import Consent
 from reload.journal import Journal
 from reload.outcome import Outcome, Trigger
+from reload.prepared import Phases, Prepared
 from reload.snapshot import Snapshot, Snapshots
 
 ANNOUNCED_RETRIES = 3
@@ -36,6 +38,7 @@ class Waiting:
 
     def __init__(self, trigger: Trigger) -> None:
         self.trigger = trigger
+        self.fetch = False
         self.consent: frozenset[Consent] = frozenset()
         self.task: asyncio.Task[Outcome] | None = None
 
@@ -64,6 +67,7 @@ class Reloader:
         self._running: asyncio.Task[Outcome] | None = None
         self._waiting: Waiting | None = None
         self._remote_commit: str | None = None
+        self._answered = False
         self._chase: asyncio.Task[None] | None = None
         self._closed = False
         self.on_progress: Callable[[int, int], None] = lambda done, total: None
@@ -109,13 +113,15 @@ class Reloader:
     async def close(self) -> None:
         """End git and the build, wait for the reload that runs, and start none any more."""
         self._closed = True
+        await asyncio.to_thread(self._builder.stop)
+        waiting = self._waiting.task if self._waiting is not None else None
+        tasks = {task for task in (self._chase, self._running, waiting) if task is not None}
         if self._chase is not None:
             self._chase.cancel()
-        self._builder.stop()
-        while self._running is not None:
-            await asyncio.wait([self._running])
+        if tasks:
+            await asyncio.wait(tasks)
         await asyncio.to_thread(self._worker.shutdown)
-        self._builder.close()
+        await asyncio.to_thread(self._builder.close)
 
     async def _known(self, trigger: Trigger, announced: str) -> Outcome | None:
         """The in-sync outcome, where the announced commit is served already."""
@@ -139,13 +145,25 @@ class Reloader:
             return tip is not None
         try:
             return await asyncio.to_thread(self._builder.contains, tip, announced)
-        except ReloadError:
+        except (ReloadError, OSError):
             return False
 
     async def _missing(self, outcome: Outcome, announced: str) -> Outcome:
         """The outcome for a commit that is not there; it is looked for later."""
         error = CommitNotOnBranch(f"commit {announced} is not on the branch after fetching it")
-        missing = replace(outcome, id=_new_id(), outcome=error.outcome, error=error, rebuilt=False)
+        # What the remote said has been reported with the reload that fetched; this one adds no more.
+        missing = Outcome(
+            _new_id(),
+            outcome.trigger,
+            error.outcome,
+            outcome.new_commit,
+            outcome.new_commit,
+            outcome.started_at,
+            outcome.duration_ms,
+            outcome.phases_ms,
+            remote_commit=outcome.remote_commit,
+            error=error,
+        )
         self._expect(announced)
         await self._report(missing)
         return missing
@@ -168,60 +186,82 @@ class Reloader:
         """The outcome of a reload that begins from now on, shared with whoever else waits for it."""
         if self._waiting is None:
             self._waiting = Waiting(trigger)
-            self._waiting.task = asyncio.create_task(self._run_next(self._waiting, self._running, fetch))
+            self._waiting.task = asyncio.create_task(self._run_next(self._waiting, self._running))
+        self._waiting.fetch |= fetch
         self._waiting.consent |= consent
         task = self._waiting.task
         assert task is not None
         return await asyncio.shield(task)  # a caller that goes away takes nobody's reload with it
 
-    async def _run_next(
-        self, waiting: Waiting, running: asyncio.Task[Outcome] | None, fetch: bool
-    ) -> Outcome:
+    async def _run_next(self, waiting: Waiting, running: asyncio.Task[Outcome] | None) -> Outcome:
         if running is not None:
             await asyncio.wait([running])
         self._running, self._waiting = waiting.task, None
         try:
-            outcome = await self._run(waiting, fetch)
+            outcome = await self._run(waiting)
+            await self._report(outcome)
         finally:
             self._running = None
-        await self._report(outcome)
         return outcome
 
     async def _report(self, outcome: Outcome) -> None:
-        self._journal.observe(outcome)
+        """Tell everybody; whatever they do with it, the reload has ended as it has."""
+        self._tell(self._journal.observe, outcome)
         announced = self._journal.announced
-        if announced is not None and outcome.ok:
-            if await self._contains(outcome.new_commit, announced.commit):
-                self._journal.arrived()
+        if announced is not None and outcome.fetched:
+            for tip in dict.fromkeys((outcome.new_commit, outcome.remote_commit)):
+                if tip is not None and await self._contains(tip, announced.commit):
+                    self._journal.arrived()
         for observe in self._observers:
-            observe(outcome)
+            self._tell(observe, outcome)
 
-    async def _run(self, waiting: Waiting, fetch: bool) -> Outcome:
+    def _tell(self, observe: Observer, outcome: Outcome) -> None:
+        try:
+            observe(outcome)
+        except Exception as error:
+            self._complain("an observer of reloads raised", error)
+
+    def _complain(self, message: str, error: BaseException) -> None:
+        """Have a bug logged that changes nothing of how a reload ends."""
+        asyncio.get_running_loop().call_exception_handler({"message": message, "exception": error})
+
+    async def _run(self, waiting: Waiting) -> Outcome:
         phases = Phases()
         begun = time.perf_counter()
         current = self._snapshots.current
         old = current.commit if current else None
+        fetched = waiting.fetch and self._builder.has_remote
         outcome = Outcome(
-            _new_id(), waiting.trigger, "", old, old, datetime.now(UTC), 0, phases.ms, fetched=fetch
+            _new_id(), waiting.trigger, "", old, old, datetime.now(UTC), 0, phases.ms, fetched=fetched
         )
         ending: dict[str, Any]
         try:
-            prepared = await self._prepare(current, fetch, waiting.consent, phases)
-            with phases("swap"):
-                ending = self._commit(prepared)
+            ending = await self._advance(current, waiting, phases)
         except ReloadError as error:
             problems = error.problems if isinstance(error, DataRejected) else ()
-            ending = {"outcome": error.outcome, "error": error, "problems": problems}
+            ending = {"outcome": error.outcome, "error": _kept(error), "problems": problems}
         except Exception as error:  # a bug must leave readers where they are, and the lock free
             failed = BuildFailed(f"{type(error).__name__}: {error}")
-            failed.__cause__ = error
+            failed.__cause__ = _kept(error)
             ending = {"outcome": failed.outcome, "error": failed}
         elapsed = round((time.perf_counter() - begun) * 1000, 3)
-        return replace(outcome, duration_ms=elapsed, remote_commit=self._remote_commit, **ending)
+        ending |= {"remote_commit": self._remote_commit, "answered": self._answered}
+        return replace(outcome, duration_ms=elapsed, **ending)
 
-    async def _prepare(
-        self, current: Snapshot | None, fetch: bool, consent: frozenset[Consent], phases: Phases
-    ) -> Prepared:
+    async def _advance(self, current: Snapshot | None, waiting: Waiting, phases: Phases) -> dict[str, Any]:
+        """Prepare, move the branch and swap; what the outcome says of it."""
+        prepared = await self._prepare(current, waiting, phases)
+        with phases("swap"):
+            try:
+                prepared.commit()
+            except BaseException:
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._worker, self._builder.give_up, prepared)
+                raise
+            return self._swap(prepared)
+
+    async def _prepare(self, current: Snapshot | None, waiting: Waiting, phases: Phases) -> Prepared:
+        self._answered = False
         if self._closed:
             raise BuildFailed("the server is stopping")
         served = current.served if current else None
@@ -232,26 +272,35 @@ class Reloader:
 
         def prepare() -> Prepared:
             try:
-                return self._builder.prepare(served, fetch, consent, phases, progress)
+                return self._builder.prepare(served, waiting.fetch, waiting.consent, phases, progress)
             finally:
-                with contextlib.suppress(ReloadError):
+                self._answered = self._builder.reached
+                with contextlib.suppress(Exception):  # a broken repository has been told of by now
                     self._remote_commit = self._builder.remote_commit
 
-        return await loop.run_in_executor(self._worker, prepare)
-
-    def _commit(self, prepared: Prepared) -> dict[str, Any]:
-        """Move the branch and swap, with no await between; what the outcome says of it."""
+        work = self._worker.submit(prepare)
         try:
-            prepared.commit()
-        except ReloadError:
-            prepared.abandon()
+            return await asyncio.wrap_future(work)
+        except asyncio.CancelledError:
+            work.add_done_callback(self._give_up)
             raise
+
+    def _give_up(self, work: Future[Prepared]) -> None:
+        """Take back what was prepared for a reload that was cancelled meanwhile."""
+        if not work.cancelled() and work.exception() is None:
+            self._builder.give_up(work.result())
+
+    def _swap(self, prepared: Prepared) -> dict[str, Any]:
+        """Serve what was prepared, its refs having moved; no await comes between, and nothing undoes it."""
         if prepared.snapshot is None:
             return {"outcome": "ahead" if prepared.target.ahead else "in-sync"}
-        self._snapshots.swap(prepared.snapshot)
-        self._tidy_later(prepared.snapshot)
+        try:
+            self._snapshots.swap(prepared.snapshot)
+            self._tidy_later(prepared.snapshot)
+        except Exception as error:
+            self._complain("the old snapshot could not be put away", error)
         return {
-            "outcome": "rewritten" if prepared.target.rewound else "fast-forwarded",
+            "outcome": "rewritten" if prepared.target.lost else "fast-forwarded",
             "new_commit": prepared.snapshot.commit,
             "changes": prepared.changes,
             "rebuilt": True,
@@ -261,11 +310,23 @@ class Reloader:
         loop = asyncio.get_running_loop()
 
         def tidy() -> None:
-            fresh = self._builder.tidy(current)
+            try:
+                fresh = self._builder.tidy(current)
+            except Exception as error:
+                loop.call_soon_threadsafe(self._complain, "tidying up after a reload failed", error)
+                return
             if fresh is not None:
                 loop.call_soon_threadsafe(current.renew, fresh)
 
         self._worker.submit(tidy)
+
+
+def _kept(error: Exception) -> Exception:
+    """The error without what the frames of its traceback hold, since the history keeps it for long."""
+    for each in (error, error.__cause__, error.__context__):
+        if each is not None:
+            traceback.clear_frames(each.__traceback__)
+    return error
 
 
 def _new_id() -> str:

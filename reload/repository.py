@@ -9,20 +9,17 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Literal, NamedTuple
 
-from reload.errors import (
-    BranchMissing,
-    BranchUnborn,
-    FetchFailed,
-    ObjectMissing,
-    RefMoved,
-    RepositoryError,
-)
-from reload.git import Git, GitFailed, GitTimedOut, Session
+from reload import upkeep
+from reload.errors import BranchMissing, BranchUnborn, FetchFailed, ObjectMissing
+from reload.fetch_failures import fetch_failure
+from reload.git import Git, GitFailed, GitTimedOut
+from reload.move import Move
+from reload.session import Session
 
 NULL_OID = "0" * 40
 BLOB_MODES = frozenset({"100644", "100755", "100664"})
@@ -33,22 +30,6 @@ _FEW_BLOBS = 64
 _ABBREVIATED = re.compile(r"[0-9a-f]{4,40}")
 
 Relation = Literal["same", "ahead", "behind", "diverged"]
-
-# What git prints -> the stable reason of a failed fetch, first match wins.
-_REASONS = (
-    ("no space left on device", "disk-full"),
-    ("authentication failed", "auth-failed"),
-    ("could not read username", "auth-failed"),
-    ("permission denied", "auth-failed"),
-    ("host key verification failed", "host-key-changed"),
-    ("returned error: 401", "auth-failed"),
-    ("returned error: 403", "auth-failed"),
-    ("returned error: 429", "rate-limited"),
-    ("not found", "not-found"),
-    ("does not appear to be a git repository", "not-found"),
-    ("does not exist", "not-found"),
-    (".lock': file exists", "lock-stuck"),
-)
 
 
 class Entry(NamedTuple):
@@ -126,6 +107,7 @@ class Repository:
                 "fetch",
                 *options,
                 "--no-auto-maintenance",
+                "--refmap=",  # nothing but what is named is stored, whatever the configuration maps
                 "origin",
                 refspec,
                 deadline_s=self._timeout_s,
@@ -139,15 +121,15 @@ class Repository:
 
     def local_commit(self) -> str | None:
         """The commit of the branch in this repository, None while it has none."""
-        return self._commit_of(self.local_ref)
+        return self._commit_at(self.local_ref)
 
     def remote_commit(self) -> str | None:
         """The commit of the remote's branch when it was last fetched."""
-        return self._commit_of(self.remote_ref)
+        return self._commit_at(self.remote_ref)
 
     def accepted_commit(self) -> str | None:
         """The last commit of the remote that was served."""
-        return self._commit_of(ACCEPTED_REF)
+        return self._commit_at(ACCEPTED_REF)
 
     def resolve(self, abbreviated: str) -> str | None:
         """The full id of the commit that 4 to 40 hex digits name, None where there is no single one."""
@@ -242,8 +224,8 @@ class Repository:
         """
         if len(oids) <= _FEW_BLOBS:
             for oid in oids:
-                output = self._objects.ask(f"{oid}\n".encode())
-                yield _blob(output, output.readline(), bytes_max)
+                header = self._objects.line(f"{oid}\n".encode())
+                yield _blob(self._objects.stdout, header, bytes_max)
             return
         lines = "".join(f"{oid}\n" for oid in oids).encode()
         with self._git.stream("cat-file", "--batch", "--buffer", given=(lines,)) as output:
@@ -263,88 +245,67 @@ class Repository:
         """A file's bytes, read by a process of its own; safe from any thread."""
         return self._git.run("cat-file", "blob", oid)
 
-    def prepare_move(self, new: str, *, accepted: str | None, rewound: str | None = None) -> Move:
-        """Lock the branch for a move to `new`; nothing has moved before `Move.commit`.
+    def prepare_move(self, commit: str, old: str | None, keep: Mapping[str, str]) -> Move:
+        """Lock the branch for a move from `old` to `commit`, and refs that are to hold what `keep` says.
 
-        Also notes the remote's commit that is `accepted` with it, and keeps the old head under
-        REWOUND_REFS where `rewound` names the entry. Raises RefMoved where the branch is locked or
-        no longer where it was.
+        Nothing has moved before `Move.commit`. Raises RefMoved where the branch is no longer at
+        `old` (None: has no commit), RefLocked where another git holds its lock.
         """
-        old = self.local_commit()
-        lines = [f"update {self.local_ref} {new} {old or NULL_OID}"]
-        if accepted is not None:
-            lines.append(f"update {ACCEPTED_REF} {accepted}")
-        if rewound is not None and old is not None:
-            lines.append(f"create {REWOUND_REFS}/{rewound} {old}")
-        move = Move(self._refs)
-        move.prepare(lines)
+        move = Move(self._refs, self.git_dir)
+        move.prepare([(self.local_ref, f"{commit} {old or NULL_OID}"), *keep.items()])
         return move
+
+    def is_damaged(self) -> bool:
+        """Whether an object is lost or garbled; reads them all."""
+        return upkeep.is_damaged(self._git)
+
+    def pack(self) -> bool:
+        """Gather many small object files into few large ones; whether there were many."""
+        return upkeep.pack(self._git)
+
+    def stop(self) -> None:
+        """End every git process and start none any more; callable from any thread."""
+        self._git.stop()
 
     def close(self) -> None:
         """End every git process; the repository cannot be used afterwards."""
-        self._git.close()
+        self.stop()
+        self._objects.close()
+        self._refs.close()
+
+    def pids(self) -> frozenset[int]:
+        """The git processes that run for this object now."""
+        return self._git.pids()
 
     def _commit_of(self, name: str) -> str | None:
-        output = self._objects.ask(f"{name}^{{commit}}\n".encode())
-        header = output.readline().split()
+        header = self._objects.line(f"{name}^{{commit}}\n".encode()).split()
         if len(header) != 3 or not header[2].isdigit():
             return None
-        output.read(int(header[2]) + 1)
+        self._objects.stdout.read(int(header[2]) + 1)
         return header[0].decode()
 
+    def _commit_at(self, ref: str) -> str | None:
+        """The commit of a ref, None without such a ref; raises ObjectMissing where its commit is gone."""
+        found = self._commit_of(ref)
+        if found is not None:
+            return found
+        try:
+            named = self._git.run("rev-parse", "--quiet", "--verify", ref).decode().strip()
+        except GitFailed:
+            return None
+        kind, _ = self._object(named)  # raises ObjectMissing
+        raise BranchMissing(f"{ref} names a {kind}, not a commit")
+
     def _object(self, oid: str) -> tuple[str, bytes]:
-        output = self._objects.ask(f"{oid}\n".encode())
-        header = output.readline().split()
+        header = self._objects.line(f"{oid}\n".encode()).split()
         if len(header) != 3 or not header[2].isdigit():
-            raise ObjectMissing(
-                f"object {oid} cannot be read: {b' '.join(header[1:]).decode() or 'no answer'}"
-            )
-        data = output.read(int(header[2]))
-        output.read(1)
-        return header[1].decode(), data
+            raise ObjectMissing(f"object {oid} cannot be read: {b' '.join(header[1:]).decode()}")
+        data = self._objects.stdout.read(int(header[2]) + 1)
+        return header[1].decode(), data[:-1]
 
     def _parents(self, commit: str) -> list[str]:
         lines = self._object(commit)[1].split(b"\n\n", 1)[0].splitlines()
         return [line[7:].decode() for line in lines if line.startswith(b"parent ")]
-
-
-class Move:
-    """A move of refs that is prepared (locked and checked) and then committed or given up."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def prepare(self, lines: list[str]) -> None:
-        """Lock and check every ref; raises RefMoved where one is not where it should be."""
-        try:
-            self._say("start")
-            for line in lines:
-                self._session.ask(f"{line}\n".encode())
-            self._say("prepare")
-        except RepositoryError as error:
-            self._session.close()
-            raise RefMoved(f"the branch moved or is locked: {error}") from error
-
-    def commit(self) -> None:
-        """Move the refs: a few renames, less than a millisecond."""
-        self._say("commit")
-
-    def abort(self) -> None:
-        """Give the locks back; nothing has moved."""
-        self._session.close()
-
-    def _say(self, word: str) -> None:
-        answer = self._session.ask(f"{word}\n".encode()).readline()
-        if answer.strip() != f"{word}: ok".encode():
-            self._session.close()
-            raise RepositoryError(f"git update-ref refused to {word}")
-
-
-def fetch_failure(error: GitFailed) -> FetchFailed:
-    """The FetchFailed that git's words mean."""
-    words = error.stderr.lower()
-    reason = next((reason for phrase, reason in _REASONS if phrase in words), "unreachable")
-    return FetchFailed(error.stderr.splitlines()[-1] if error.stderr else str(error), reason)
 
 
 def unborn(branch: str) -> BranchUnborn:

@@ -1,0 +1,217 @@
+"""The state file that is written to, brought to another commit by difference or built from scratch.
+
+Off the loop only, for one thread at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import apsw
+
+from reload.child import BuildChild, Job
+from reload.difference import TooLarge, apply_difference
+from reload.errors import StoreError
+from reload.policy import DataPolicy
+from reload.reader import Reader
+from reload.repository import Repository
+from reload.snapshot import Served, Snapshot
+from reload.state_folder import StateFolder
+from reload.store import Changes, Store
+
+LOG_BYTES_MAX = 4 << 20
+# What says nothing against the file: the disk, the memory or somebody in a hurry is to blame.
+_NOT_THE_FILE = (apsw.FullError, apsw.NoMemError, apsw.InterruptError, apsw.BusyError, apsw.LockedError)
+
+Progress = Callable[[int, int], None]
+# Told how many records each sheet had and what changes, before anything can be seen; may raise.
+Approve = Callable[[Mapping[str, int], Mapping[str, Changes]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """What a state file is to be brought to: a commit, from what is served, if `approve` does not raise."""
+
+    repository: Repository
+    commit: str
+    served: Served | None
+    approve: Approve
+    progress: Progress
+
+
+class State:
+    """Owns the state file; a reload that fails leaves its readers, and the file, as they were."""
+
+    def __init__(self, folder: StateFolder, policy: DataPolicy, note: Callable[..., None]) -> None:
+        self._folder = folder
+        self._policy = policy
+        self._note = note
+        self._child = BuildChild()
+        self._store: Store | None = None
+        self._identity: tuple[int, int] | None = None  # of the file that the store was opened on
+        self._replaced: Store | None = None  # by one built from scratch that is not served yet
+
+    def advance(self, to: Advance) -> tuple[Snapshot, Mapping[str, Changes]]:
+        """A snapshot at a commit, and what it changes against what is served."""
+        self._close_replaced()
+        try:
+            store = self._usable_store(to)
+            if store is not None:
+                return self._by_difference(store, to)
+        except TooLarge as reason:
+            self._note("build.from_scratch", reason=str(reason))
+        except _NOT_THE_FILE:
+            raise
+        except (StoreError, apsw.Error) as error:
+            self._drop(f"{type(error).__name__}: {error}")
+        return self._from_scratch(to)
+
+    def give_up(self, snapshot: Snapshot) -> None:
+        """Forget a snapshot that `advance` made and nobody got to see."""
+        snapshot.retire()
+        if self._replaced is not None and self._store is not None:
+            given_up, self._store, self._replaced = self._store, self._replaced, None
+            given_up.close()
+            self._identity = self._folder.identity(self._store.path)
+            self._folder.point_at(self._store.path)
+            self._folder.discard(given_up.path)
+
+    def tidy(self, current: Snapshot) -> Reader | None:
+        """Remove left-over state files and keep the write-ahead log short.
+
+        Returns a reader with which the event loop is to renew the snapshot's own, where the log can
+        start over once it has.
+        """
+        self._close_replaced()
+        for name in self._folder.sweep(keep=current.path):
+            self._note("state.swept", file=name)
+        log = current.path.with_name(current.path.name + "-wal")
+        if self._store is None or self._store.path != current.path or not log.exists():
+            return None
+        if log.stat().st_size > LOG_BYTES_MAX and self._store.checkpoint():
+            return current.pin_afresh()
+        return None
+
+    def stop(self) -> None:
+        """End the build child; callable from any thread."""
+        self._child.close()
+
+    def close(self) -> None:
+        """Close the file; readers of their own stay open."""
+        self._close_replaced()
+        if self._store is not None:
+            self._store.close()
+        self._store = None
+
+    def _close_replaced(self) -> None:
+        if self._replaced is not None:
+            self._replaced.close()
+        self._replaced = None
+
+    def _drop(self, reason: str) -> None:
+        self._note("state.unfit", reason=reason)
+        if self._store is not None:
+            self._store.close()
+        self._store = None
+
+    def _usable_store(self, to: Advance) -> Store | None:
+        """The state file, brought back to what is served where an earlier swap failed; None: build anew."""
+        store = self._store
+        if store is not None and self._folder.identity(store.path) != self._identity:
+            self._drop(f"{store.path.name} was deleted or moved")
+        if self._store is None:
+            self._store = self._warm_store()
+        store = self._store
+        if store is None:
+            return None
+        if to.repository.resolve(store.commit) is None:
+            self._drop(f"{store.path.name} holds a commit that the repository lacks")
+            return None
+        if to.served is not None and store.commit != to.served.commit:
+            self._write(store, to.repository, to.served.commit)
+        return store
+
+    def _warm_store(self) -> Store | None:
+        """The state file that an earlier run left, if it fits."""
+        path = self._folder.current()
+        if path is None:
+            self._note("state.unfit", reason="there is no state file yet")
+            return None
+        try:
+            store = Store.open(path)
+        except (StoreError, apsw.Error) as error:
+            self._note("state.unfit", reason=str(error))
+            return None
+        built_under = store.state_or_none("policy")
+        if built_under == self._policy.noted and store.state_or_none("commit") is not None:
+            self._identity = self._folder.identity(path)
+            return store
+        store.close()
+        reason = f"{path.name} was built under another policy: {built_under or 'none is noted'}"
+        self._note("state.unfit", reason=reason)
+        return None
+
+    def _write(
+        self, store: Store, repository: Repository, commit: str, approve: Approve | None = None
+    ) -> Mapping[str, Changes]:
+        """Bring the file to a commit in one transaction; leaves it as it was where anything raises."""
+        before = {name: store.count(name) for name in store.sheets}
+        changes: Mapping[str, Changes] = {}
+        store.begin()
+        try:
+            if store.commit != commit:
+                changes = apply_difference(repository, store, commit, self._policy)
+            if approve is not None:
+                approve(before, changes)
+            store.finish()
+        except BaseException:
+            store.undo()
+            raise
+        return changes
+
+    def _by_difference(self, store: Store, to: Advance) -> tuple[Snapshot, Mapping[str, Changes]]:
+        changes = self._write(store, to.repository, to.commit, to.approve)
+        return Snapshot(store.path, store.sheets), changes
+
+    def _from_scratch(self, to: Advance) -> tuple[Snapshot, Mapping[str, Changes]]:
+        repository, built = to.repository, self._folder.new()
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._folder.discard, built)
+            job = Job(str(repository.git_dir), repository.branch, to.commit, str(built), self._policy)
+            self._child.build(job, to.progress)
+            with contextlib.closing(Store.open(built)) as store:
+                before = dict(to.served.records) if to.served is not None else {}
+                changes = self._changes_to(store, to.served, before)
+                to.approve(before, changes)
+            path = self._folder.keep(built)
+            undo.callback(self._folder.discard, path)
+            store = Store.open(path)
+            undo.callback(store.close)
+            snapshot = Snapshot(path, store.sheets)
+            undo.callback(snapshot.retire)
+            self._folder.point_at(path)
+            undo.pop_all()
+        self._replaced, self._store = self._store, store
+        self._identity = self._folder.identity(path)
+        return snapshot, changes
+
+    def _changes_to(self, new: Store, served: Served | None, before: Mapping[str, int]) -> dict[str, Changes]:
+        """What a newly built file changes against what is served; without its file, by counts alone."""
+        old = self._store
+        if old is not None and served is not None and old.commit != served.commit:
+            old = None
+        names = sorted({*new.sheets, *(old.sheets if old is not None else before)})
+        found = {name: self._changes_of(name, old, new, before.get(name, 0)) for name in names}
+        return {name: changes for name, changes in found.items() if changes}
+
+    def _changes_of(self, name: str, old: Store | None, new: Store, before: int) -> Changes:
+        now = new.count(name) if name in new.sheets else 0
+        if old is None:
+            return Changes(added=max(0, now - before), removed=max(0, before - now))
+        if name not in old.sheets:
+            return Changes(added=now)
+        if name not in new.sheets:
+            return Changes(removed=old.count(name))
+        return new.compare(name, old)
