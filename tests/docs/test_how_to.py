@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from server.handlers.webhook import BODY_BYTES_MAX, FORGE_BYTES_MAX
+from server.notify import TYPES
 from server.settings import read_settings
+from server.signatures import TOLERANCE_S
 from server.variables import KNOWN
-from tests.docs.pages import ROOT, Block, blocks, page
+from tests.docs.pages import ROOT, Block, blocks, codes, page, rows, section
 from tests.docs.running import Demo, run_shell, running_demo
 from tests.docs.test_examples import shape
 
@@ -164,3 +167,29 @@ def test_the_check_shown_finds_what_is_wrong_with_a_commit(own_demo: Demo, tmp_p
     output = run_shell(f"{break_it}\n{command}\necho status $?", tmp_path / "clone", BASE="main")
     assert re.search(rf"^{RECORD}:\d+: ", output, re.MULTILINE)
     assert output.strip().endswith("status 1")
+
+
+def test_the_reports_described_are_the_ones_that_are_sent() -> None:
+    table = section(page("docs/how-to/monitor.md"), "Be told")
+    assert {codes(row[0])[0] for row in rows(table)} == set(TYPES)
+
+
+def test_the_log_lines_to_look_for_exist() -> None:
+    table = section(page("docs/how-to/monitor.md"), "Logs")
+    known = {codes(row[0])[0] for row in rows(page("docs/reference/log-events.md"))}
+    assert {codes(row[0])[0] for row in rows(table)} <= known
+
+
+def test_the_table_of_forges_names_headers_and_settings_that_exist() -> None:
+    table = section(page("docs/reference/http.md"), "Deliveries of forges")
+    named = {code.partition(":")[0] for row in rows(table) if len(row) == 4 for code in codes(" ".join(row))}
+    source = "".join((ROOT / "server" / name).read_text() for name in ("forges.py", "credentials.py"))
+    assert [name for name in named if name not in KNOWN and f'"{name}"' not in source] == []
+    assert {name for name in KNOWN if "_WEBHOOK_" in name} == {name for name in named if name in KNOWN}
+    assert f"at most {TOLERANCE_S} seconds old" in table
+
+
+def test_the_sizes_of_bodies_are_the_real_ones() -> None:
+    row = next(row for row in rows(page("docs/reference/http.md")) if row[0] == "`payload-too-large`")
+    assert f"more than {BODY_BYTES_MAX >> 10} KiB" in row[2]
+    assert f"more than {FORGE_BYTES_MAX >> 20} MiB" in row[2]
