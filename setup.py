@@ -59,7 +59,6 @@ setup(
             "PyYAML",  # reads the workflows in the documentation
             "mypy",
             "promql-parser",  # reads the expressions of docs/monitoring/
-            "pyyaml",
             "ruff",
             "sentry-sdk",
         ],

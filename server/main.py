@@ -29,11 +29,12 @@ from server.accounts import Accounts
 from server.app import LivesheetsApplication
 from server.auth import open_door
 from server.deliveries import Deliveries
-from server.listener import LimitedServer
 from server.gauges import Gauges
+from server.listener import LimitedServer
 from server.lock import DirectoryLock
 from server.logs import Logs
 from server.metrics import Metrics
+from server.reporting import Reporting
 from server.settings import Settings
 from server.variables import VARIABLES
 
@@ -73,7 +74,10 @@ class Service:
         self._builder = Builder(clone, folder, policy, log.info)
         self.metrics = Metrics()
         self._accounts = Accounts(self.metrics, logs.plain)
-        observers = (self.metrics.observe_reload, self._observe)
+        self._reporting = Reporting(
+            settings, self.journal, lambda: self._builder.branch, self.metrics.observe_notification
+        )
+        observers = (self.metrics.observe_reload, self._observe, self._reporting.observe)
         self.reloader = Reloader(self._builder, self.snapshots, self.journal, observers)
         self.poller = Poller(self.reloader, settings.poll_interval_s)
         gauges = Gauges(self.snapshots, self.journal, self.reloader, self.poller, logs.dropped)
@@ -114,6 +118,7 @@ class Service:
         self._server.limit(settings.connections_per_peer_max, self.app.door.peers, self.app.door.metrics)
         self._server.add_sockets(self._sockets)
         self._lag = self.metrics.watch_lag()
+        self._reporting.start()
         self._bringing_up = asyncio.create_task(self._bring_up())
 
     async def stop(self) -> None:
@@ -131,6 +136,7 @@ class Service:
         if self._lag is not None:
             self._lag.stop()
         await self.reloader.close()
+        await self._reporting.close()
         await server.close_all_connections()
         self.app.close()
         self.snapshots.swap(None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 from prometheus_client import (
     CollectorRegistry,
@@ -14,7 +15,7 @@ from prometheus_client import (
 )
 from tornado.ioloop import PeriodicCallback
 
-from reload.outcome import Outcome
+from reload.outcome import OUTCOMES, Outcome, Trigger
 
 LAG_INTERVAL_MS = 500
 _REQUEST_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60)
@@ -32,6 +33,9 @@ class Metrics:
             ("trigger", "outcome"),
             registry=self.registry,
         )  # fmt: skip
+        # A counter that begins with its first event hides that event from `increase`.
+        for trigger, outcome in itertools.product(Trigger, OUTCOMES):
+            self._reloads.labels(trigger.value, outcome)
         self._phases = Histogram(
             "livesheets_reload_phase_seconds", "How long each phase of a reload took.", ("phase",),
             buckets=_PHASE_BUCKETS_S, registry=self.registry,
@@ -43,6 +47,10 @@ class Metrics:
         self._durations = Histogram(
             "livesheets_http_request_seconds", "How long requests took, by route.", ("route",),
             buckets=_REQUEST_BUCKETS_S, registry=self.registry,
+        )  # fmt: skip
+        self._notifications = Counter(
+            "livesheets_notifications", "Reports to people by type and what became of them.",
+            ("type", "result"), registry=self.registry,
         )  # fmt: skip
         self._lag = Gauge(
             "livesheets_event_loop_lag_seconds", "How late the event loop was when last looked at.",
@@ -67,6 +75,10 @@ class Metrics:
         self._reloads.labels(outcome.trigger.value, outcome.outcome).inc()
         for phase, milliseconds in outcome.phases_ms.items():
             self._phases.labels(phase).observe(milliseconds / 1000)
+
+    def observe_notification(self, kind: str, result: str) -> None:
+        """Count one report to people: sent, failed or dropped."""
+        self._notifications.labels(kind, result).inc()
 
     def watch_lag(self) -> PeriodicCallback:
         """Look at the event loop's lag twice a second; the caller stops it."""

@@ -68,6 +68,7 @@ class Settings:
     standard_secret: Secret | None
     notify_url: str | None = field(repr=False)  # chat services put the credential into the path
     notify_secret: Secret | None
+    sentry_dsn: str | None = field(repr=False)
     host: str
     port: int
     cors_origins: tuple[str, ...]
@@ -211,6 +212,7 @@ def _settings(reader: _Reader) -> Settings:
         standard_secret=reader.secret("CFP_STANDARD_WEBHOOK_SECRET"),
         notify_url=reader.optional("CFP_NOTIFY_URL", notify_address),
         notify_secret=reader.secret("CFP_NOTIFY_SECRET"),
+        sentry_dsn=reader.optional("SENTRY_DSN", str),
         host=reader.value("HOST", _host),
         port=reader.value("PORT", _port),
         cors_origins=reader.origins("CFP_CORS_ORIGINS"),

@@ -132,6 +132,12 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "unset",
     ),
     _own_secret("CFP_NOTIFY_SECRET", "signs these reports, as Standard Webhooks describes"),
+    Variable(
+        "SENTRY_DSN",
+        None,
+        "where the same is told to Sentry; needs the package `sentry-sdk`",
+        "unset",
+    ),
     Variable("HOST", "127.0.0.1", "listen address"),
     Variable("PORT", "8080", "listen port; 0 takes any that is free"),
     Variable(
