@@ -192,15 +192,28 @@ def _among(each: Filter, kinds: frozenset[str]) -> Sql:
 
 
 def _contains(each: Filter, kinds: frozenset[str]) -> Sql:
+    kind = json_type(each.field)
     member = _equals(each, kinds) if "array" in kinds else Sql("0")
-    text = f"{json_type(each.field)} = 'text' AND instr({json_path(each.field)}, ?)"
-    return Sql(f"({member.text}) OR ({text})", [*member.values, each.value])
+    text = f"{kind} = 'text' AND instr({json_path(each.field)}, ?)"
+    return Sql(f"({kind} = 'array' AND ({member.text})) OR ({text})", [*member.values, each.value])
 
 
-def _starts_with(each: Filter, _: frozenset[str]) -> Sql:
-    text = json_path(each.field)
-    start = f"{json_type(each.field)} = 'text' AND substr({text}, 1, length(?)) = ?"
-    return Sql(start, [each.value, each.value])
+def _starts_with(each: Filter, kinds: frozenset[str]) -> Sql:
+    text, bound = json_path(each.field), _successor(each.value)
+    start = Sql(f"{text} >= ?", [each.value])
+    if bound is not None:
+        start = Sql(f"{start.text} AND {text} < ?", [each.value, bound])
+    guard = "" if kinds - {"null"} == {"string"} else f"{json_type(each.field)} = 'text' AND "
+    return Sql(guard + start.text, start.values)
+
+
+def _successor(prefix: str) -> str | None:
+    """The first text after all those that begin with `prefix`, None where there is none."""
+    kept = prefix.rstrip("\U0010ffff")
+    if not kept:
+        return None
+    following = ord(kept[-1]) + 1
+    return kept[:-1] + chr(0xE000 if following == 0xD800 else following)
 
 
 def _exists(each: Filter, _: frozenset[str]) -> Sql:

@@ -110,7 +110,7 @@ def _float(text: str) -> float:
 def _located(message: str) -> Unreadable:
     found = _LOCATION.search(message)
     line, column = (int(found[1]), int(found[2])) if found else (0, 0)
-    return Unreadable(_LOCATION.sub("", message), line, column)
+    return Unreadable(_LOCATION.sub("", message).removeprefix("ValueError: "), line, column)
 
 
 def _exceeds_integers(value: object) -> bool:

@@ -150,8 +150,13 @@ def rows_of(path: Path, select: str) -> list[tuple[Any, ...]]:
         db.close()
 
 
-def everything(path: Path, searches: Iterable[str] = SEARCHES) -> dict[str, Any]:
-    """Every answer of a state file that can be asked for, for comparing with another one's."""
+def everything(
+    path: Path, searches: Iterable[str] = SEARCHES, fields_max: int | None = None
+) -> dict[str, Any]:
+    """Every answer of a state file that can be asked for, for comparing with another one's.
+
+    Asks for orders, filters and facets of the first `fields_max` fields only.
+    """
     with asked(path) as reader:
         sheets = sorted(reader.counts)
         matches = [match for text in searches if (match := match_expression(text))]
@@ -162,7 +167,8 @@ def everything(path: Path, searches: Iterable[str] = SEARCHES) -> dict[str, Any]
             "fields": fields,
             "attachments": sorted(rows_of(path, "SELECT * FROM livesheets_attachments"), key=repr),
             "sheets": {
-                name: _sheet_answers(reader, name, _askable(fields, name), matches) for name in sheets
+                name: _sheet_answers(reader, name, _askable(fields, name)[:fields_max], matches)
+                for name in sheets
             },
             "search": {match: _search_answers(reader, sheets, match) for match in matches},
         }
