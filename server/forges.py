@@ -15,6 +15,7 @@ from tornado.httputil import HTTPHeaders
 BRANCHES: Final = "refs/heads/"
 TAGS: Final = "refs/tags/"
 NAME_CHARACTERS_MAX: Final = 80
+DELIVERY_CHARACTERS_MAX: Final = 256
 REF_CHARACTERS_MAX: Final = 1_024
 CHANGES_MAX: Final = 10_000
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
@@ -63,12 +64,13 @@ class Forge:
     read: Callable[[str, Payload], Event]
 
     def event_name(self, headers: HTTPHeaders) -> str:
-        """The event's name in the headers, shortened; empty where the forge does not say it there."""
-        return _first(headers, self.event_headers)
+        """The event's name in the headers, to be shown; empty where the forge does not say it there."""
+        return shown(_first(headers, self.event_headers))
 
     def delivery(self, headers: HTTPHeaders) -> str:
         """The id under which the forge sends this event again, empty where it gives none."""
-        return _first(headers, self.delivery_headers)
+        found = _first(headers, self.delivery_headers)
+        return found if len(found) <= DELIVERY_CHARACTERS_MAX else ""
 
     def may_push(self, headers: HTTPHeaders) -> bool:
         """Whether the headers do not rule out that this is a push; for payloads too large to be read."""
@@ -100,10 +102,13 @@ def recognize(headers: HTTPHeaders) -> list[Forge]:
     return named
 
 
+def shown(text: str) -> str:
+    """What somebody sent, short and without anything that a log or a terminal could take amiss."""
+    return ascii(text[:NAME_CHARACTERS_MAX])[1:-1]
+
+
 def _first(headers: HTTPHeaders, names: tuple[str, ...]) -> str:
-    """The first of these headers that is there, as a short text that can be logged as it is."""
-    found = next((headers[name] for name in names if headers.get(name)), "")
-    return ascii(found[:NAME_CHARACTERS_MAX])[1:-1]
+    return next((headers[name] for name in names if headers.get(name)), "")
 
 
 def _resolvable(commit: str | None) -> str | None:
@@ -112,7 +117,7 @@ def _resolvable(commit: str | None) -> str | None:
 
 
 def _other(event: str) -> Event:
-    return Event(ignored=f"the event {event!r} is not a push" if event else "no header names the event")
+    return Event(ignored=f"the event '{event}' is not a push" if event else "no header names the event")
 
 
 def _table(payload: Payload, name: str) -> Payload:
@@ -169,7 +174,7 @@ def _read_gitlab(event: str, payload: Payload) -> Event:
         return Event(tuple(_change(_ref(each, "ref"), each, "after") for each in changes))
     if kind in ("Tag Push Hook", "tag_push"):
         return Event(ignored="the push moved a tag")
-    return _other(kind[:NAME_CHARACTERS_MAX] if isinstance(kind, str) else event)
+    return _other(shown(kind) if isinstance(kind, str) else event)
 
 
 def _read_bitbucket(event: str, payload: Payload) -> Event:
@@ -208,7 +213,7 @@ def _read_standard(_event: str, payload: Payload) -> Event:
     data = payload["data"] if isinstance(payload.get("data"), dict) else payload
     named = "ref" in data or "branch" in data
     if kind.rpartition(".")[2] not in (("push", "reload", "") if named else ("push", "reload")):
-        return _other(kind[:NAME_CHARACTERS_MAX] or "without a type")
+        return _other(shown(kind) or "without a type")
     ref = None
     if named:
         ref = _ref(data, "ref") if "ref" in data else BRANCHES + _ref(data, "branch")

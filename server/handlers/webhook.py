@@ -15,7 +15,7 @@ from server.accounts import clock
 from server.auth import Refused, is_secret_name
 from server.body import BUSY_RETRY_AFTER_S, Body, too_large
 from server.errors import FETCH_RETRY_AFTER_S, ApiError
-from server.forges import Forge, PayloadFault, Verdict, judge
+from server.forges import Forge, PayloadFault, Verdict, judge, shown
 from server.handlers.guarded import GuardedHandler
 from server.reload_request import ReloadRequest, decode, read_request
 from server.representations import outcome_document, problem_list
@@ -153,7 +153,7 @@ class WebhookHandler(GuardedHandler):
         headers, deliveries = self.request.headers, self.application.deliveries
         delivery = (forge.name, forge.delivery(headers), body.digest)
         self.log_values |= {
-            "forge": forge.name, "forge_event": forge.event_name(headers), "delivery": delivery[1],
+            "forge": forge.name, "forge_event": forge.event_name(headers), "delivery": shown(delivery[1]),
         }  # fmt: skip
         if deliveries.applied(delivery):
             self._answer(200, {"ok": True, "outcome": "duplicate"})
@@ -193,7 +193,7 @@ class WebhookHandler(GuardedHandler):
                 ran_as=outcome.id,
                 outcome=outcome.outcome,
                 forge=delivery[0] if delivery else None,
-                delivery=delivery[1] if delivery else None,
+                delivery=shown(delivery[1]) if delivery else None,
             )
 
         try:

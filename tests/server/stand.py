@@ -11,10 +11,12 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+import structlog
 
 from server.logs import configure
 from server.main import Service
@@ -52,11 +54,18 @@ class Stand:
     Every request comes from a peer of its own, behind a trusted proxy at 127.0.0.1, unless one is named.
     """
 
-    def __init__(self, service: Service, port: int, work: GitRepo, remote: Path, lines: io.StringIO) -> None:
+    def __init__(
+        self,
+        service: Service,
+        port: int,
+        loop: asyncio.AbstractEventLoop,
+        folder: tuple[GitRepo, Path],
+        lines: io.StringIO,
+    ) -> None:
         self.service = service
         self.port = port
-        self.work = work
-        self.remote = remote
+        self.work, self.remote = folder
+        self._loop = loop
         self._lines = lines
         self._numbers = itertools.count(1)
 
@@ -104,6 +113,15 @@ class Stand:
         self.work.push(self.remote)
         return commit
 
+    def on_loop(self, work: Coroutine[Any, Any, T]) -> T:
+        """What a coroutine gives that runs on the server's own loop."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(DEADLINE_S)
+
+    @property
+    def reloads(self) -> int:
+        """How many reloads there were."""
+        return len(self.service.journal.history)
+
     @property
     def served(self) -> str:
         """The commit that readers get."""
@@ -118,12 +136,15 @@ class Stand:
         assert isinstance(found, dict)
         return found
 
+    def lines(self) -> list[dict[str, Any]]:
+        """Every line of the log."""
+        return [json.loads(line) for line in self._lines.getvalue().split("\n")[:-1]]
+
     def log(self, event: str, **values: object) -> list[dict[str, Any]]:
         """The lines that were logged of an event, with these values."""
-        lines = [json.loads(line) for line in self._lines.getvalue().splitlines()]
         return [
             line
-            for line in lines
+            for line in self.lines()
             if line["event"] == event and all(line.get(name) == value for name, value in values.items())
         ]
 
@@ -175,6 +196,7 @@ def stand(folder: Path, **environment: str) -> Iterator[Stand]:
     }
     settings = read_settings({name: value for name, value in (given | environment).items() if value})
     lines = io.StringIO()
+    before = structlog.get_config()
     logs = configure("json", stream=lines, redactor=Redactor(settings.secrets))
     started: list[tuple[Service, int, asyncio.AbstractEventLoop]] = []
     begun = threading.Event()
@@ -192,14 +214,15 @@ def stand(folder: Path, **environment: str) -> Iterator[Stand]:
     thread.start()
     try:
         assert begun.wait(DEADLINE_S)
-        service, port, _ = started[0]
+        service, port, loop = started[0]
         eventually(lambda: service.journal.fresh)
-        yield Stand(service, port, work, remote, lines)
+        yield Stand(service, port, loop, (work, remote), lines)
     finally:
         if started:
             asyncio.run_coroutine_threadsafe(started[0][0].stop(), started[0][2]).result(DEADLINE_S)
         thread.join(DEADLINE_S)
         logs.close()
+        structlog.configure(**before)  # what a stand around this one logs goes to its own log again
 
 
 def _ended(reply: Reply) -> dict[str, Any] | None:

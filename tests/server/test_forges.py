@@ -22,6 +22,7 @@ from server.forges import (
     Verdict,
     judge,
     recognize,
+    shown,
 )
 from tests.server.payloads import NEW, OLD, ZERO, Sender, senders
 
@@ -184,10 +185,17 @@ def test_a_forge_is_recognized_by_its_event_headers(name: str) -> None:
     assert forge.may_push(HTTPHeaders(headers))
 
 
+def test_an_id_is_taken_whole_or_not_at_all() -> None:
+    for length, expected in ((256, 256), (257, 0)):
+        headers = HTTPHeaders({"X-GitHub-Delivery": "x" * length})
+        assert len(GITHUB.delivery(headers)) == expected
+
+
 def test_names_in_headers_are_short_and_safe_to_log() -> None:
     headers = HTTPHeaders({"X-GitHub-Event": "\x9b31m" + "x" * 500, "X-GitHub-Delivery": "é"})
     assert GITHUB.event_name(headers).isascii()
     assert GITHUB.event_name(headers).isprintable()
     assert len(GITHUB.event_name(headers)) < 100
-    assert GITHUB.delivery(headers) == "\\xe9"
+    assert GITHUB.delivery(headers) == "é"
+    assert shown("é\x1b\u2028") == "\\xe9\\x1b\\u2028"
     assert not GITHUB.may_push(headers)

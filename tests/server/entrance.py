@@ -1,0 +1,89 @@
+"""A door without a server behind it, for tests that look at what it lets in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+from tornado.httputil import HTTPHeaders
+
+from server.auth import Caller, Door
+from server.door_metrics import DoorMetrics
+from server.errors import ApiError
+from server.keyring import Keyring, keys_of
+from server.limits import Attempts
+from server.peers import Peers
+from server.refusals import Refusals
+from server.settings import read_settings
+from tests.server.payloads import PREVIOUS, SECRET, SECRETS, senders
+from tests.server.test_deliveries import Clock
+from tests.server.test_refusals import Later
+
+NOW = 1_700_000_000
+SENDERS = senders(lambda: NOW)
+SHARED = {"CFP_DATA_RELOAD_SECRET": SECRET, "CFP_DATA_RELOAD_SECRET_PREVIOUS": PREVIOUS}
+
+
+@dataclass
+class Request:
+    """What the door looks at."""
+
+    headers: HTTPHeaders
+    query: str = ""
+    path: str = "/api/_internal/reload-data"
+    remote_ip: str = "192.0.2.1"
+    method: str = "POST"
+
+
+@dataclass
+class Entrance:
+    """A door, with what a test wants to look at."""
+
+    door: Door
+    clock: Clock
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+
+    def receive(self, *headers: tuple[str, str], body: bytes = b"", **request: Any) -> Caller:
+        """The caller, once the body is whole."""
+        given = HTTPHeaders()
+        for name, value in headers:
+            given.add(name, value.strip(" "))  # as it is read from the wire
+        caller = self.door.receive(Request(given, **request), "request-1")  # type: ignore[arg-type]
+        caller.feed(body)
+        if caller.unproven:
+            self.door.confirm(caller)
+        return caller
+
+    def refusal(self, *headers: tuple[str, str], **request: Any) -> ApiError:
+        """The answer to a caller who must not come in."""
+        with pytest.raises(ApiError) as caught:
+            self.receive(*headers, **request)
+        return caught.value
+
+    def refused(self, reason: str, status: int = 401) -> float:
+        """How many were refused for a reason."""
+        labels = {"reason": reason, "status": str(status)}
+        return self.registry.get_sample_value("livesheets_attempts_refused_total", labels) or 0.0
+
+
+def entrance(environment: dict[str, str] = SHARED | SECRETS, attempts_max: int = 0) -> Entrance:
+    """A door with these settings, which shows at most `attempts_max` failures patience."""
+    registry, clock = CollectorRegistry(), Clock()
+    metrics = DoorMetrics(registry)
+    keys = Keyring(keys_of(read_settings(environment)), metrics.credential_used, lambda: datetime.now(UTC))
+    attempts = Attempts(attempts_max, clock)
+    door = Door(keys, Peers(), attempts, Refusals(Later()), metrics, lambda: NOW)
+    return Entrance(door, clock, registry)
+
+
+def bearer(token: str = SECRET, scheme: str = "Bearer") -> tuple[str, str]:
+    """The header of a bearer token."""
+    return ("Authorization", f"{scheme} {token}")
+
+
+def key(token: str = SECRET) -> tuple[str, str]:
+    """The header of a key."""
+    return ("X-CFP-Webhook-Key", token)
