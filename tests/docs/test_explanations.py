@@ -10,6 +10,9 @@ from reload.child import BUILD_DEADLINE_S, BUILD_MEMORY_BYTES_MAX
 from reload.difference import CHANGED_FILES_MAX
 from reload.reader import QUERY_DEADLINE_S
 from reload.snapshot import RESPONSE_CACHE_BYTES_MAX
+from server.handlers.webhook import FORGE_KEPT_MAX
+from server.limits import UNPROVEN_BYTES_MAX
+from server.signatures import TOLERANCE_S
 from tests.docs.pages import ROOT, codes, page, rows, section
 
 ARCHITECTURE = page("docs/explanation/architecture.md")
@@ -37,6 +40,18 @@ def test_every_file_that_an_explanation_names_exists(name: str) -> None:
     named = re.findall(r"`((?:reload|server|tests|docs)/[\w/.-]*)`", text)
     made_later = {"docs/explanation/benchmarks.md"}  # `make bench` writes it
     assert [path for path in named if path not in made_later and not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"never kept beyond {FORGE_KEPT_MAX >> 20} MiB",
+        f"have {UNPROVEN_BYTES_MAX >> 20} MiB together",
+        f"time stamps at most {TOLERANCE_S} seconds old",
+    ],
+)
+def test_the_figures_of_security_are_the_real_ones(statement: str) -> None:
+    assert statement in " ".join(SECURITY.split())
 
 
 def test_every_promise_of_security_says_where_it_is_tested() -> None:

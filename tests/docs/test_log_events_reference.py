@@ -15,7 +15,7 @@ STANDING_KEYS = {"timestamp", "level", "event"}
 
 
 def test_every_event_has_its_row_and_no_row_is_left_over() -> None:
-    assert set(ROWS) == set(EMITTED)
+    assert sorted(codes(row[0])[0] for row in rows(page(NAME))) == sorted(EMITTED)
 
 
 def test_every_key_of_an_event_is_listed() -> None:

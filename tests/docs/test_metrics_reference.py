@@ -12,7 +12,8 @@ from tests.docs.pages import ROOT, codes, page, rows, section
 from tests.docs.running import Demo
 
 TEXT = page("docs/reference/metrics.md")
-ROWS = {codes(row[0])[0]: row for row in rows(TEXT) if len(row) == 4}
+ALL_ROWS = [row for row in rows(TEXT) if len(row) == 4]
+ROWS = {codes(row[0])[0]: row for row in ALL_ROWS}
 # Labels that belong to the format, not to the metric.
 FORMAT_LABELS = {"le", "quantile"}
 
@@ -30,6 +31,7 @@ def declared() -> set[str]:
 def test_every_metric_in_the_source_has_its_row_and_no_row_is_left_over() -> None:
     listed = {name.removesuffix("_total") if row[1] == "counter" else name for name, row in ROWS.items()}
     assert listed == {name.removesuffix("_total") for name in declared()}
+    assert len(ALL_ROWS) == len(ROWS), "a metric has two rows"
 
 
 def test_a_running_server_shows_the_types_and_labels_that_are_listed(demo: Demo) -> None:
