@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tests.benchmarks import plots, tables
 from tests.benchmarks.bench import Bench, Plan, Show
 from tests.benchmarks.conditions import conditions
-from tests.benchmarks.dataset import Dataset
+from tests.benchmarks.dataset import FOLDER_RECORDS, Dataset
 from tests.benchmarks.findings import Findings
 from tests.benchmarks.measurements import Series
 from tests.benchmarks.page import write_page
@@ -77,14 +77,14 @@ def _rows(only: list[str] | None) -> tuple[Row, ...]:
 
 
 def _wanted(sizes: list[int], large: bool, rows: tuple[Row, ...]) -> list[tuple[str, Dataset]]:
-    """The parts that the rows need, at every size."""
+    """The parts that the rows need, at every size; what fits into one folder is hardly nested."""
     needed = {row.part for row in rows}
     wanted = [
         (name, Dataset(size, layout))
         for size in sizes
         for name, part in PARTS.items()
         for layout in part.layouts
-        if name in needed
+        if name in needed and (layout == "flat" or size > FOLDER_RECORDS or name == "one-change")
     ]
     if large:
         wanted += [

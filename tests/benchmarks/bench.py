@@ -25,7 +25,7 @@ class Plan:
     rounds: int = 5
     warm_up_rounds: int = 1
     closed_s: float = 2.0
-    open_s: float = 6.0
+    open_s: float = 5.0
     calls: int = 200
 
 
@@ -37,9 +37,9 @@ class Bench:
         self.plan = plan
         self.show = show
 
-    def rounds(self, *, times: int = 1) -> Iterator[int]:
-        """The numbers of the rounds; those below 0 warm up and are not to be counted."""
-        count = self.plan.rounds * times
+    def rounds(self, *, times: int = 1, most: int = 99) -> Iterator[int]:
+        """The numbers of the rounds, `most` at most; those below 0 warm up and are not to be counted."""
+        count = min(self.plan.rounds * times, most)
         for number in range(-self.plan.warm_up_rounds, count):
             self.show("round", max(number, 0), count)
             yield number

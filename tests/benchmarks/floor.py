@@ -29,7 +29,7 @@ class Floor:
         refspec = f"+refs/heads/{BRANCH}:refs/remotes/origin/{BRANCH}"
         options = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"]
         begun = time.perf_counter()
-        self._run("fetch", *options, "--no-auto-maintenance", "origin", refspec)
+        self._run("fetch", *options, "--no-auto-maintenance", "--refmap=", "origin", refspec)
         fetched = time.perf_counter()
         found = self._run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", self._at, commit)
         compared = time.perf_counter()

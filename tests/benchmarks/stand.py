@@ -106,6 +106,11 @@ class Served:
         self.port = port
         self.caller = caller
 
+    @property
+    def credential(self) -> dict[str, str]:
+        """The header that the webhook asks for."""
+        return {"Authorization": f"Bearer {self.stand.secret}"}
+
     def reload(self, commit: str) -> Reload:
         """Call the webhook; the time counts from sending it until its 200 is here."""
         self.stand.trace.commands_ms()
@@ -120,8 +125,7 @@ class Served:
 
     def ask_for_reload(self, **members: str) -> dict[str, object]:
         """Call the webhook and wait for its 200."""
-        headers = {"Authorization": f"Bearer {self.stand.secret}", "Content-Type": "application/json"}
-        return self.caller.post(WEBHOOK, {"branch": BRANCH, **members}, headers)
+        return self.caller.post(WEBHOOK, {"branch": BRANCH, **members}, self.credential)
 
     def push(self, pushes: Pushes, records: int) -> Reload:
         """Prepare and publish a change of some records, and reload it."""

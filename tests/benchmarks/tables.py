@@ -73,8 +73,9 @@ def phases(findings: Findings) -> str:
 
 def builds(findings: Findings) -> str:
     """What a full build takes beside its own work."""
-    header = ("repository", "the build", "starting the child", "record_list", "state file")
-    keys = ("build_ms", "start_ms", "list_ms")
+    header = ["repository", "the build", "its processor time, with the start", "starting the child"]
+    header += ["record_list", "its processor time, with the start", "state file"]
+    keys = ("build_ms", "build_cpu_ms", "start_ms", "list_ms", "list_cpu_ms")
     rows = []
     for dataset, series in _of_part(findings, "full-build"):
         size = f"{number(Sample.of(series['state_mib']).median)} MiB"

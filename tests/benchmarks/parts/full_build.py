@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 import time
@@ -26,17 +27,32 @@ def measure(bench: Bench, dataset: Dataset) -> Series:
     try:
         for number in bench.rounds():
             start_ms = _elapsed_ms(_start_a_child)
-            whole_ms, list_ms = in_turn(
+            (whole_ms, build_cpu_ms), (list_ms, list_cpu_ms) = in_turn(
                 number,
-                lambda: _built_ms(job, state),
-                lambda: _listed_ms(repository, commit, dataset.records),
+                lambda: _with_cpu(lambda: _built_ms(job, state)),
+                lambda: _with_cpu(lambda: _listed_ms(repository, commit, dataset.records)),
             )
             if number >= 0:
-                size = state.stat().st_size / (1 << 20)
-                recorder.add(build_ms=whole_ms - start_ms, start_ms=start_ms, list_ms=list_ms, state_mib=size)
+                recorder.add(
+                    build_ms=whole_ms - start_ms,
+                    build_cpu_ms=build_cpu_ms,
+                    start_ms=start_ms,
+                    list_ms=list_ms,
+                    list_cpu_ms=list_cpu_ms,
+                    state_mib=state.stat().st_size / (1 << 20),
+                )
     finally:
         state.unlink(missing_ok=True)
     return recorder.series
+
+
+def _with_cpu(work: Callable[[], float]) -> tuple[float, float]:
+    """What `work` tells, and the processor's milliseconds that it and its children took, start and all."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    told = work()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent_s = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return told, spent_s * 1000
 
 
 def _built_ms(job: Job, state: Path) -> float:

@@ -23,7 +23,7 @@ def measure(bench: Bench, dataset: Dataset) -> Series:
     empty = Dataset(1, dataset.layout)
     with bench.stand("memory", dataset) as stand, bench.stand("memory-empty", empty) as empty_stand:
         pushes = [Pushes(each.dataset, each.remote) for each in (stand, empty_stand)]
-        for number in bench.rounds():
+        for number in bench.rounds(most=3):
             full = _settled(stand, pushes[0], bench.plan.calls)
             least = _settled(empty_stand, pushes[1], bench.plan.calls)
             if number >= 0:
