@@ -16,6 +16,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, cast
 
+# Without git GitPython refuses to be imported; whoever needs git tells that in its own words.
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
 import git as gitpython
 
 from reload.errors import RepositoryError
