@@ -130,7 +130,7 @@ def _converse(
         stdin.flush()
     while line := stdout.readline(_RESULT_BYTES_MAX):
         message = _message(line)
-        if "done" in message:
+        if isinstance(message.get("done"), int) and isinstance(message.get("total"), int):
             on_progress(message["done"], message["total"])
         elif message.keys() & {"built", "failed", "problems"}:
             return message
@@ -151,11 +151,14 @@ def _raise_for(job: Job, result: dict[str, Any] | None, status: int, errors: str
         how = f"signal {-status}" if status < 0 else f"status {status}"
         last = errors.splitlines()[-1] if errors else "no message"
         raise BuildFailed(f"the build child ended by {how} without a result: {last}")
-    if "problems" in result:
-        problems = [Problem(**problem) for problem in result["problems"]]
-        raise DataRejected(job.commit, problems, result["total_problems"])
     if "failed" in result:
-        raise BuildFailed(result["failed"])
+        raise BuildFailed(str(result["failed"]))
+    if "problems" in result:
+        try:
+            problems = [Problem(**problem) for problem in result["problems"]]
+            raise DataRejected(job.commit, problems, int(result["total_problems"]))
+        except (TypeError, ValueError, KeyError, IndexError) as error:
+            raise BuildFailed(f"the build child's result is not understood: {error}") from error
 
 
 def main() -> None:
