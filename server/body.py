@@ -62,5 +62,4 @@ class Body:
 
 def too_large(bytes_max: int) -> ApiError:
     """The answer to a body of more than `bytes_max` bytes."""
-    detail = f"the body may have {bytes_max} bytes at most"
-    return ApiError("payload-too-large", detail, {"Connection": "close"})
+    return ApiError("payload-too-large", f"the body may have {bytes_max} bytes at most")

@@ -60,7 +60,6 @@ class WebhookHandler(GuardedHandler):
         try:
             self.body.feed(chunk)
         except ApiError as error:
-            self.set_header("Connection", "close")
             self.send_error(error.status, exc_info=(type(error), error, None))
 
     async def post(self) -> None:
@@ -80,6 +79,12 @@ class WebhookHandler(GuardedHandler):
             if not isinstance(error, Refused):
                 self._add_standing(error)
             raise
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Say so where the connection ends with the answer, since the body was not read."""
+        if not self.received:
+            self.set_header("Connection", "close")
+        super().write_error(status_code, **kwargs)
 
     def on_finish(self) -> None:
         """Let go of the body."""

@@ -84,6 +84,7 @@ def test_nobody_is_asked_for_gigabytes_before_they_have_said_who_they_are(server
     answer = server.exchange(head("Content-Length: 5000000000"))
     assert statuses(answer) == [401]
     assert b"authenticate: bearer" in answer.lower()
+    assert b"connection: close" in answer.lower(), "the connection ends, since the body is not read"
     assert statuses(server.exchange(head("Content-Length: 5000000000", "Expect: 100-continue"))) == [401]
 
 
