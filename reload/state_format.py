@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain, count
+
 import apsw
 
 from reload.problem_table import PROBLEM_SCHEMA
@@ -46,19 +48,16 @@ def below(folder: str) -> tuple[str, str]:
 
 
 def free_table(db: apsw.Connection, name: str) -> str:
-    """The sheet's name, altered where SQLite would mistake it for another table of this file."""
+    """The sheet's name, or another where SQLite would mistake it for another table of this file."""
     taken = {str(found).casefold() for (found,) in db.execute("SELECT name FROM sqlite_schema")}
     reserved = name.casefold().startswith(("sqlite_", "livesheets"))
-    table = f"sheet {name}" if reserved else name
-    number = 1
-    while {table.casefold(), f"{table}_fts".casefold()} & taken or _is_shadow(table, taken):
-        number += 1
-        table = f"{name}~{number}"
-    return table
+    others = (f"sheet {number}" for number in count(1))
+    return next(table for table in chain([] if reserved else [name], others) if _is_free(table, taken))
 
 
-def _is_shadow(table: str, taken: set[str]) -> bool:
-    """Whether another sheet's full-text search will need, or already has, a table of this name."""
+def _is_free(table: str, taken: set[str]) -> bool:
+    """Whether neither the table nor its full-text search takes, or looks like, what belongs to another."""
     folded = table.casefold()
-    stem, _, _ = folded.rpartition("_fts")
-    return bool(stem) and stem in taken
+    return folded not in taken and not any(
+        other.startswith(f"{folded}_fts") or folded.startswith(f"{other}_fts") for other in taken
+    )

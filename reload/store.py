@@ -65,7 +65,10 @@ class Store:
     @classmethod
     def open(cls, path: Path) -> Store:
         """The state file at `path`; raises StoreError where it is damaged, foreign or of another version."""
-        db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        try:
+            db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        except apsw.Error as error:
+            raise StoreError(f"{path}: {error}") from error
         try:
             db.set_busy_timeout(BUSY_TIMEOUT_MS)
             found = db.pragma("application_id"), db.pragma("user_version")

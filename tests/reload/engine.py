@@ -41,6 +41,7 @@ SEARCHES = (
     "title",
     "x",
 )
+_TABLES = ("livesheets_attachments", "livesheets_problems", "livesheets_folded")
 _FLAT = b"[gitsheet]\nroot = 'people'\npath = '${{ slug }}'\n"
 
 
@@ -165,7 +166,7 @@ def everything(
             "commit": (reader.state("commit"), reader.state("committed_at")),
             "counts": reader.counts,
             "fields": fields,
-            "attachments": sorted(rows_of(path, "SELECT * FROM livesheets_attachments"), key=repr),
+            "tables": {name: sorted(rows_of(path, f"SELECT * FROM {name}"), key=repr) for name in _TABLES},
             "sheets": {
                 name: _sheet_answers(reader, name, _askable(fields, name)[:fields_max], matches)
                 for name in sheets
