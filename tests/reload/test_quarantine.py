@@ -281,12 +281,39 @@ def _with_schema(tree: Tree) -> Tree:
     return {path: data.replace(b"[gitsheet.schema]\n", schema) for path, data in tree.items()}
 
 
+_DEFINITIONS = {
+    ".gitsheets/people.toml": f"{FLAT}[gitsheet.schema.properties.n]\nmaximum = 2\n".encode(),
+    ".gitsheets/notes.toml": b"[gitsheet]\nroot = 'notes'\npath = '${{ path/** }}'\n",
+}
+_FILES = (FILE, "people/Ada.toml", "people/bo.toml", "notes/a.toml", "notes/a/b.toml", "notes/a/b/c.toml")
+_VERSIONS = (GOOD, BETTER, BAD, WORSE, "n = 3\n", "n = 4\n", None)
+
+
 @st.composite
-def _graphs(draw: st.DrawFn) -> _Graph:
+def _few_files(draw: st.DrawFn) -> list[Tree]:
+    """Trees of a few files, each good, bad, against its schema, or absent."""
+    trees: list[Tree] = []
+    for _ in range(draw(st.integers(2, 7))):
+        tree = dict(trees[-1]) if trees else dict(_DEFINITIONS)
+        for file in draw(st.sets(st.sampled_from(_FILES), max_size=4)):
+            version = draw(st.sampled_from(_VERSIONS))
+            tree.pop(file, None)
+            tree |= {file: version.encode()} if version is not None else {}
+        trees.append(tree)
+    return trees
+
+
+@st.composite
+def _any_files(draw: st.DrawFn) -> list[Tree]:
     trees = draw(histories(invalid=True))
     if draw(st.booleans()):
         trees = [_with_schema(tree) for tree in trees]
-    trees = [_with_twins(tree) if draw(st.booleans()) else tree for tree in trees]
+    return [_with_twins(tree) if draw(st.booleans()) else tree for tree in trees]
+
+
+@st.composite
+def _graphs(draw: st.DrawFn) -> _Graph:
+    trees = draw(st.one_of(_few_files(), _few_files(), _any_files()))
     parents: list[tuple[int, ...]] = [()]
     for number in range(1, len(trees)):
         first = draw(st.sampled_from([number - 1, number - 1, *range(number)]))
