@@ -22,7 +22,8 @@ Note = Callable[..., None]
 
 def is_damage(error: ReloadError) -> bool:
     """Whether an error says that the local repository lost or garbled objects."""
-    return isinstance(error, ObjectMissing) or tells_of_damage(str(error))
+    words = error.__cause__.stderr if isinstance(error.__cause__, GitFailed) else ""
+    return isinstance(error, ObjectMissing) or tells_of_damage(f"{error}\n{words}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,10 +134,11 @@ class Keeper:
 
     def _use(self, repository: Repository) -> None:
         with self._questions_guard:
-            for old in (self._questions, self._opened):
+            replaced = (self._questions, self._opened)
+            self._opened, self._questions = repository, repository.twin()  # whoever reads finds it at once
+            for old in replaced:
                 if old is not None:
                     old.close()
-            self._opened, self._questions = repository, repository.twin()
         if self._stopped:
             self.stop()
 

@@ -1,0 +1,156 @@
+"""Hosts that go wrong: git over a line that breaks in the midst, and HTTP that only ever says no."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import os
+import socket
+import subprocess
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tests.gitrepo import ISOLATION
+
+# In the environment of what runs on the host, and so is none of the server's.
+HOST_MARK = "LIVESHEETS_TEST_HOST"
+_DRIP_S = 0.02
+_PIECE_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Fault:
+    """After `after` bytes of its answer the host is silent, drips, hangs up, or garbles what follows."""
+
+    kind: Literal["none", "silence", "drip", "hang-up", "garble"]
+    after: int = 0
+
+
+class GitHost:
+    """A host that serves the repositories in `folder` by git's own protocol, with a fault on the line."""
+
+    def __init__(self, folder: Path, fault: Fault) -> None:
+        self.fault = fault
+        self.sent = 0
+        self._folder = folder
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._ended = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def url(self, name: str) -> str:
+        """The address of one repository."""
+        return f"git://127.0.0.1:{self._listener.getsockname()[1]}/{name}"
+
+    def __enter__(self) -> GitHost:
+        self._run(self._accept)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        while self._threads:
+            self._threads.pop().join()
+
+    def _run(self, function: object, *arguments: object) -> None:
+        thread = threading.Thread(target=function, args=arguments, daemon=True)  # type: ignore[arg-type]
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                self._run(self._serve, self._listener.accept()[0])
+
+    def _serve(self, caller: socket.socket) -> None:
+        command = ["git", "daemon", "--inetd", "--export-all", f"--base-path={self._folder}"]
+        daemon = subprocess.Popen(
+            command,
+            stdin=caller,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | ISOLATION | {HOST_MARK: "1"},
+        )
+        assert daemon.stdout is not None
+        try:
+            self._send(caller, daemon.stdout.fileno())
+        except OSError:
+            pass  # the caller has gone
+        finally:
+            daemon.kill()
+            daemon.wait()
+            daemon.stdout.close()
+            with contextlib.suppress(OSError):
+                caller.shutdown(socket.SHUT_RDWR)
+            caller.close()
+
+    def _send(self, caller: socket.socket, answer: int) -> None:
+        self.sent = 0
+        while piece := os.read(answer, _PIECE_BYTES):
+            good = piece[: max(0, self.fault.after - self.sent)] if self.fault.kind != "none" else piece
+            caller.sendall(good)
+            self.sent += len(good)
+            rest = piece[len(good) :]
+            if rest and self.fault.kind != "garble":
+                self._fail(caller, rest)
+                return
+            caller.sendall(bytes(each ^ 0x55 for each in rest))
+
+    def _fail(self, caller: socket.socket, rest: bytes) -> None:
+        if self.fault.kind == "hang-up":
+            return
+        for each in rest if self.fault.kind == "drip" else b"":
+            if self._ended.wait(_DRIP_S):
+                return
+            caller.sendall(bytes([each]))
+        caller.settimeout(0.05)
+        while not self._ended.is_set():  # silent, until either side has had enough
+            with contextlib.suppress(TimeoutError):
+                if not caller.recv(1):
+                    return
+
+
+class HttpHost:
+    """A host that answers every request with one status; `url` is a repository on it."""
+
+    def __init__(self, status: int, **headers: str) -> None:
+        self.paths: list[str] = []
+        paths = self.paths
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                paths.append(self.path)
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name.replace("_", "-"), value)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+
+    @property
+    def url(self) -> str:
+        """The address of a repository."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}/data.git"
+
+    def __enter__(self) -> HttpHost:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def closed_port() -> int:
+    """A port at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

@@ -1,0 +1,179 @@
+"""A fetch that fails says why, ends in time with all it started, and leaves the next one a clean slate."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from reload.errors import FetchFailed
+from reload.outcome import Outcome
+from tests.end_to_end.remotes import SilentHost
+from tests.gitrepo import GitRepo, run_git
+from tests.reload.hosts import Fault, GitHost, HttpHost, closed_port
+from tests.reload.rig import Engine, Place, on_a_loop
+
+SHORT_S = 0.8
+
+
+def reason(outcome: Outcome) -> str:
+    """Why the fetch failed."""
+    assert isinstance(outcome.error, FetchFailed)
+    assert not outcome.reached
+    return outcome.error.reason
+
+
+def bulky(place: Place) -> str:
+    """Push something that makes a pack of some size; the commit."""
+    return place.remote.push(
+        {f"notes/n{number}.toml": f'x = "{os.urandom(200).hex()}"\n' for number in range(200)}
+    )
+
+
+def busy(place: Place) -> list[str]:
+    """The git processes that run, but for those that wait for the next question."""
+    waiting = ("cat-file --batch", "update-ref --stdin")
+    return [words for words in place.processes().values() if not words.strip().endswith(waiting)]
+
+
+async def heals(place: Place) -> None:
+    """With the remote back, an engine on the same place is at its commit."""
+    async with Engine(place) as engine:
+        await engine.reload()
+        engine.is_whole(place.remote.head)
+
+
+@on_a_loop
+async def test_a_remote_that_is_gone_is_not_found_and_heals_when_it_is_back(place: Place) -> None:
+    async with Engine(place) as engine:
+        new = place.remote.push({"notes/a.toml": ""})
+        place.remote.vanish()
+        for _ in range(2):
+            assert reason(await engine.refuses("fetch-failed", announced=new)) == "not-found"
+        place.remote.return_()
+        await engine.forwards(new, announced=new)
+
+
+@on_a_loop
+async def test_a_folder_that_is_no_repository_is_not_found(place: Place) -> None:
+    async with Engine(place, remote=place.folder) as engine:
+        assert reason(await engine.refuses("fetch-failed")) == "not-found"
+
+
+@on_a_loop
+async def test_a_port_where_nobody_listens_is_unreachable(place: Place) -> None:
+    async with Engine(place, remote=f"git://127.0.0.1:{closed_port()}/data") as engine:
+        outcome = await engine.refuses("fetch-failed")
+        assert reason(outcome) == "unreachable"
+        assert "refused" in str(outcome.error)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (401, "auth-failed"),
+        (403, "auth-failed"),
+        (404, "not-found"),
+        (429, "rate-limited"),
+        (500, "unreachable"),
+        (503, "unreachable"),
+    ],
+)
+@on_a_loop
+async def test_a_host_that_says_no_is_told_by_its_reason(place: Place, status: int, expected: str) -> None:
+    with HttpHost(status, WWW_Authenticate="Basic", Retry_After="1") as host:
+        async with Engine(place, remote=host.url) as engine:
+            assert reason(await engine.refuses("fetch-failed")) == expected
+            assert len(host.paths) == 1  # nothing is guessed, nothing tried again
+
+
+@on_a_loop
+async def test_a_redirect_is_not_followed(place: Place) -> None:
+    with HttpHost(500) as other, HttpHost(302, Location=f"{other.url}/info/refs") as host:
+        async with Engine(place, remote=host.url) as engine:
+            assert reason(await engine.refuses("fetch-failed")) == "redirected"
+        assert other.paths == []
+
+
+@pytest.mark.parametrize("scheme", ["git", "http"])
+@on_a_loop
+async def test_a_host_that_accepts_and_stays_silent_is_given_up_in_time(place: Place, scheme: str) -> None:
+    with SilentHost() as host:
+        url = host.url.replace("git://", f"{scheme}://")
+        async with Engine(place, remote=url, timeout_s=SHORT_S) as engine:
+            for _ in range(2):
+                assert reason(await engine.refuses("fetch-failed")) == "timeout"
+                assert busy(place) == []
+    await heals(place)
+
+
+@pytest.mark.parametrize(
+    ("kind", "after"), [("silence", 60), ("silence", 3_000), ("drip", 0), ("drip", 3_000)]
+)
+@on_a_loop
+async def test_a_host_that_stalls_is_given_up_in_time_and_leaves_nothing(
+    place: Place, kind: str, after: int
+) -> None:
+    bulky(place)
+    with GitHost(place.folder, Fault(kind, after)) as host:  # type: ignore[arg-type]
+        async with Engine(place, remote=host.url("remote.git"), timeout_s=SHORT_S) as engine:
+            assert reason(await engine.refuses("fetch-failed")) == "timeout"
+            assert busy(place) == []
+    await heals(place)
+
+
+@pytest.mark.parametrize("after", [500, 3_000])
+@pytest.mark.parametrize("kind", ["hang-up", "garble"])
+@on_a_loop
+async def test_what_arrives_broken_is_not_used_and_is_no_damage_of_ours(
+    place: Place, kind: str, after: int
+) -> None:
+    new = bulky(place)
+    with GitHost(place.folder, Fault(kind, after)) as host:  # type: ignore[arg-type]
+        async with Engine(place, remote=host.url("remote.git"), timeout_s=5) as engine:
+            await engine.refuses("fetch-failed")
+            assert engine.noted("repository.replaced") == []
+            host.fault = Fault("none")
+            await engine.forwards(new)
+
+
+@on_a_loop
+async def test_a_remote_that_lost_an_object_is_not_followed_and_no_damage_of_ours(place: Place) -> None:
+    async with Engine(place) as engine:
+        place.remote.push({"notes/a.toml": "x = 1\n"})
+        lost = place.remote.author.git("rev-parse", "main:notes/a.toml")
+        _remove_object(place.remote.path, lost)
+        await engine.refuses("fetch-failed")
+        assert engine.noted("repository.replaced") == []
+
+
+def _remove_object(repository: Path, oid: str) -> None:
+    (repository / "objects" / oid[:2] / oid[2:]).unlink()
+
+
+@on_a_loop
+async def test_a_remote_of_another_object_format_is_refused_in_words(place: Place) -> None:
+    run_git(place.folder, "init", "-q", "--object-format=sha256", "-b", "main", "other")
+    other = GitRepo(place.folder / "other")
+    other.write({"notes/a.toml": ""})
+    other.commit()
+    async with Engine(place, remote=other.git_dir) as engine:
+        assert reason(await engine.refuses("fetch-failed")) == "object-format"
+
+
+@on_a_loop
+async def test_tags_and_other_refs_are_never_stored(place: Place) -> None:
+    author = place.remote.author
+    async with Engine(place) as engine:
+        place.remote.elsewhere({"notes/b.toml": ""})
+        new = place.remote.push({"notes/a.toml": ""})
+        author.git("tag", "v1", new)
+        author.git("-c", "user.name=a", "-c", "user.email=a@b", "tag", "-a", "-m", "x", "v2", new)
+        author.git("push", "-q", str(place.remote.path), "v1", "v2", "main:refs/pull/1/head")
+        await engine.forwards(new)
+        assert place.refs().keys() == {
+            "refs/heads/main",
+            "refs/remotes/origin/main",
+            "refs/livesheets/accepted",
+        }
