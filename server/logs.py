@@ -123,9 +123,12 @@ class _Pipeline:
             return self.line("info", event)
         head = {"timestamp": _now(), "level": "info"}
         try:
-            return self._redact(orjson.dumps({**head, **event}).decode()).encode() + b"\n"
+            line = orjson.dumps({**head, **event}).decode()
         except TypeError:  # a text that is no valid Unicode
             return self.line("info", event)
+        if not (line.isascii() and line.isprintable()):  # a path may hold what moves a terminal's cursor
+            return self.line("info", event)
+        return self._redact(line).encode() + b"\n"
 
     def report_lost(self, count: int) -> bytes:
         """The line that says how many lines are missing before it."""

@@ -249,3 +249,15 @@ def test_a_log_that_nobody_takes_says_how_much_of_it_is_missing(start: Start) ->
     assert logs.dropped() == 1
     assert [line["event"] for line in lines] == ["x.happened", "log.dropped"]
     assert (lines[1]["level"], lines[1]["lines"]) == ("warning", 1)
+
+
+def test_the_short_way_escapes_what_the_long_one_does(start: Start) -> None:
+    stream = io.StringIO()
+    logs = start("json", "debug", stream)
+    for path in ("/api/people", HOSTILE, "/höhe", "\udce9"):
+        logs.plain({"event": "request.finished", "path": path})
+    assert logs.close()
+    lines = stream.getvalue().split("\n")[:-1]
+    assert all(line.isprintable() for line in lines)
+    paths = [orjson.loads(line)["path"] for line in lines]
+    assert paths == ["/api/people", HOSTILE, "/höhe", "\\udce9"]
