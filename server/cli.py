@@ -7,19 +7,31 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, cast
 
 import orjson
+import structlog
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from reload.errors import RepositoryError
+from reload.policy import DataPolicy, Invalid, SchemaUse
 from server import __version__
 from server.check import Report, check_repository
-from server.client import Client, Unreachable
+from server.check_report import github_lines, is_refused, text_lines
+from server.client import Client, Reply, Unreachable
 from server.demo import DEFAULT_FOLDER, DemoError, prepare_demo, three_commands
+from server.display import findings_view, make_console, outcome_view, problem_view, status_view
 from server.doctor import examine
 from server.lock import InUse
 from server.logs import configure
@@ -27,6 +39,7 @@ from server.main import Service, forget_secrets, run
 from server.redaction import Redactor
 from server.secret import Secret
 from server.settings import Settings, SettingsError, read_settings
+from server.watch import watch as watch_status
 
 FAILED, USAGE, IN_USE, BAD_CONFIGURATION = 1, 2, 75, 78
 
@@ -38,8 +51,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+out, err = make_console(sys.stdout), make_console(sys.stderr)
+
+
+class Format(StrEnum):
+    """How `check` writes its report."""
+
+    TEXT = "text"
+    GITHUB = "github"
+
 
 Url = Annotated[str, typer.Option(help="Where the server listens; default: from HOST and PORT.")]
 
@@ -100,16 +120,16 @@ def demo(
 
     def announce(bound: int) -> None:
         url = f"http://127.0.0.1:{bound}"
-        out.print(f"\nLivesheets serves {made.remote} at {url}\n", markup=False)
+        out.print(f"\nLivesheets serves {made.remote} at {url}\n")
         titles = (
             "List records:",
             "Search everything:",
             "Edit a record, push it, reload, and read it back:",
         )
         for title, command in zip(titles, three_commands(made, url), strict=True):
-            out.print(f"{title}\n", markup=False)
+            out.print(f"{title}\n")
             sys.stdout.write(f"{command}\n\n")
-        out.print("Stop with Ctrl+C.", markup=False)
+        out.print("Stop with Ctrl+C.")
         sys.stdout.flush()
 
     _serve(_settings(environ=environment), announce)
@@ -132,40 +152,37 @@ def reload(
     ]
     if consent:
         request["accept"] = consent
-    with err.status("reloading ..."):
-        reply = _ask(lambda client: client.reload(request), settings, url)
-    document = reply.document
-    if reply.status == 200 and document.get("ok"):
-        what = "nothing to do" if document.get("noChanges") else "now served"
-        out.print(
-            f"{document['outcome']}: {what}, commit {document['newCommit']}, {document['durationMs']:.0f} ms"
-        )
-        for sheet, counts in document.get("changes", {}).items():
-            out.print(
-                f"  {sheet}: " + ", ".join(f"{n} {word}" for word, n in counts.items()),
-                markup=False,
-            )
-        return
-    _print_problem(reply.status, document)
-    raise typer.Exit(FAILED)
+    with _progress(SpinnerColumn(), TextColumn("reloading"), TimeElapsedColumn()) as spinner:
+        spinner.add_task("reloading")
+        reply = _ask(_client(settings, url).reload, request)
+    if reply.status != 200 or not reply.document.get("ok"):
+        err.print(problem_view(reply.status, reply.document))
+        raise typer.Exit(FAILED)
+    out.print(outcome_view(reply.document))
 
 
 @app.command()
 def status(
     url: Url = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the status document as it is.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it anew until Ctrl+C.")] = False,
+    every: Annotated[float, typer.Option(help="Seconds between two looks of --watch.", min=0.2)] = 2.0,
 ) -> None:
     """What is served, how fresh, what was refused and why; exit 0 only if the data is fresh."""
-    reply = _ask(lambda client: client.status(), _settings(), url)
-    document = reply.document
+    if watch and as_json:
+        raise typer.BadParameter("--watch is for people; call status --json as often as you like instead")
+    client = _client(_settings(), url)
+    if watch:
+        raise typer.Exit(0 if watch_status(client, out, every) else FAILED)
+    reply = _ask(client.status)
     if reply.status != 200:
-        _print_problem(reply.status, document)
+        err.print(problem_view(reply.status, reply.document))
         raise typer.Exit(FAILED)
     if as_json:
-        sys.stdout.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")
+        sys.stdout.write(orjson.dumps(reply.document, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
-        _print_status(document)
-    raise typer.Exit(0 if document["fresh"] else FAILED)
+        out.print(status_view(reply.document, datetime.now(UTC)))
+    raise typer.Exit(0 if reply.document["fresh"] else FAILED)
 
 
 @app.command()
@@ -175,32 +192,37 @@ def check(
     ] = Path(),
     ref: Annotated[str, typer.Option(help="The branch or commit to load.")] = "HEAD",
     base: Annotated[str, typer.Option(help="Also tell what changes against this branch or commit.")] = "",
+    form: Annotated[
+        Format | None,
+        typer.Option("--format", help="How to report; default: github in GitHub Actions, text elsewhere."),
+    ] = None,
 ) -> None:
     """Load the branch as the server would and report every problem as path:line: message."""
+    settings = _settings()
+    policy = DataPolicy(cast("Invalid", settings.invalid), cast("SchemaUse", settings.schema))
+    columns = (TextColumn("records"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     try:
-        report = _with_progress(lambda progress: check_repository(repository, ref, base or None, progress))
+        with _progress(*columns) as bar:
+            task = bar.add_task("records", total=None)
+            report = check_repository(
+                repository,
+                ref,
+                base or None,
+                policy,
+                lambda done, total: bar.update(task, completed=done, total=total),
+            )
     except RepositoryError as error:
         _fail(str(error))
-    for problem in report.problems:
-        out.print(f"{problem.path}:{problem.line}: {problem.message}", markup=False)
-    if report.total:
-        hidden = report.total - len(report.problems)
-        more = f" ({hidden} more not shown)" if hidden else ""
-        _fail(f"{report.total} problems{more}: the server would refuse commit {report.commit[:12]}")
-    _print_report(report)
+    if form is None:
+        form = Format.GITHUB if os.environ.get("GITHUB_ACTIONS") == "true" else Format.TEXT
+    _print_report(report, form, held_counts=settings.mass_delete == "hold")
 
 
 @app.command()
 def doctor() -> None:
     """Check settings, repository, remote, permissions and versions, and say how to mend each fault."""
     findings = examine(os.environ)
-    for finding in findings:
-        mark = "[green]ok[/]  " if finding.ok else "[red]fault[/]"
-        err_or_out = out
-        err_or_out.print(mark, end=" ")
-        err_or_out.print(f"{finding.subject}: {finding.detail}", markup=False)
-        if finding.remedy:
-            err_or_out.print(f"      {finding.remedy}", markup=False)
+    out.print(findings_view(findings))
     if any(finding.configuration for finding in findings):
         raise typer.Exit(BAD_CONFIGURATION)
     if not all(finding.ok for finding in findings):
@@ -212,7 +234,7 @@ def _serve(settings: Settings, announce: Callable[[int], None]) -> None:
     logs = configure(settings.log_format, settings.log_level, redactor=Redactor(settings.secrets))
     forget_secrets()
     for warning in settings.warnings:
-        err.print(f"warning: {warning}", markup=False)
+        structlog.get_logger().warning("settings.warned", warning=warning)
     try:
         service = Service(settings, settings.repo_path.absolute(), logs)
     except InUse as error:
@@ -234,67 +256,41 @@ def _settings(environ: Any = None, required: tuple[str, ...] = ()) -> Settings:
         return read_settings(os.environ if environ is None else environ, required)
     except SettingsError as error:
         for fault in error.faults:
-            err.print(f"configuration: {fault}", markup=False)
+            err.print(f"configuration: {fault}")
         raise typer.Exit(BAD_CONFIGURATION) from None
 
 
-def _ask(call: Callable[[Client], Any], settings: Settings, url: str) -> Any:
+def _client(settings: Settings, url: str) -> Client:
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
     address = f"[{host}]" if ":" in host else host
     secret: Secret | None = settings.reload_secret
-    client = Client(url or f"http://{address}:{settings.port}", secret.current() if secret else None)
     try:
-        return call(client)
+        return Client(url or f"http://{address}:{settings.port}", secret.current() if secret else None)
+    except Unreachable as error:
+        _fail(str(error), USAGE)
+
+
+def _ask(call: Callable[..., Reply], *arguments: Any) -> Reply:
+    try:
+        return call(*arguments)
     except Unreachable as error:
         _fail(str(error))
 
 
-def _with_progress(work: Callable[[Callable[[int, int], None]], Report]) -> Report:
-    columns = (TextColumn("records"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task("records", total=None)
-        return work(lambda done, total: bar.update(task, completed=done, total=total))
+def _progress(*columns: Any) -> Progress:
+    """Progress on a terminal, nothing elsewhere."""
+    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
 
 
-def _print_problem(http_status: int, document: dict[str, Any]) -> None:
-    err.print(f"{document.get('code', http_status)}: {document.get('detail', 'no detail')}", markup=False)
-    for problem in document.get("problems", []):
-        err.print(f"  {problem['path']}:{problem['line']}: {problem['message']}", markup=False)
-    if document.get("oldCommit"):
-        err.print(f"  still served: {document['oldCommit']}", markup=False)
-
-
-def _print_status(document: dict[str, Any]) -> None:
-    served, remote = document["served"], document["remote"]
-    if served is None:
-        out.print("nothing is served yet")
-    else:
-        freshness = "fresh" if document["fresh"] else "NOT fresh"
-        out.print(f"{document['branch']} at {served['commit']}, {freshness}", markup=False)
-        out.print(f"  committed {served['committedAt']}, served since {served['servedAt']}", markup=False)
-        for sheet, count in served["records"].items():
-            out.print(f"  {sheet}: {count} records", markup=False)
-    out.print(f"remote: last reached {remote['lastReachedAt'] or 'never'}", markup=False)
-    if remote["lastError"]:
-        out.print(f"  last error: {remote['lastError']}", markup=False)
-    rejected = document["rejected"]
-    if rejected:
-        out.print(
-            f"refused: {rejected['commit']} ({rejected['code']}) since {rejected['at']}",
-            markup=False,
-        )
-        for problem in rejected["problems"]:
-            out.print(f"  {problem['path']}:{problem['line']}: {problem['message']}", markup=False)
-
-
-def _print_report(report: Report) -> None:
-    counts = ", ".join(f"{count} {name}" for name, count in report.records.items()) or "no sheets"
-    out.print(f"ok: commit {report.commit[:12]} can be served ({counts})", markup=False)
-    for sheet, changes in (report.changes or {}).items():
-        words = f"{changes.added} added, {changes.modified} modified, {changes.removed} removed"
-        out.print(f"  {sheet}: {words}", markup=False)
+def _print_report(report: Report, form: Format, *, held_counts: bool) -> None:
+    """Write the report and exit; what is held fails only where the server would hold it."""
+    if not held_counts:
+        report = replace(report, held={})
+    for line in github_lines(report) if form is Format.GITHUB else text_lines(report):
+        sys.stdout.write(f"{line}\n")
+    raise typer.Exit(FAILED if is_refused(report) else 0)
 
 
 def _fail(message: str, status: int = FAILED) -> NoReturn:
-    err.print(message, markup=False)
+    err.print(message)
     raise typer.Exit(status)

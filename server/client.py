@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.request import ProxyHandler, Request, build_opener
+from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
 import orjson
 
@@ -25,10 +26,19 @@ class Reply:
     document: dict[str, Any]
 
 
+class _NoRedirects(HTTPRedirectHandler):
+    """Keeps the secret from wherever an answer points: a redirect is an answer like any other."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
 class Client:
     """Calls the internal routes of one server with its secret."""
 
     def __init__(self, url: str, secret: bytes | None) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise Unreachable(f"{url} is no web address; give one such as http://127.0.0.1:8080")
         self._url = url.rstrip("/")
         self._secret = secret
 
@@ -43,16 +53,17 @@ class Client:
     def _call(self, method: str, path: str, body: bytes | None) -> Reply:
         headers = {"Content-Type": "application/json"} if body is not None else {}
         if self._secret is not None:
-            headers["Authorization"] = f"Bearer {self._secret.decode()}"
+            headers["Authorization"] = f"Bearer {self._secret.decode('latin-1')}"
         request = Request(self._url + path, data=body, method=method, headers=headers)
         # A proxy for the outside world must not see the secret of a server nearby.
-        opener = build_opener(ProxyHandler({}))
+        opener = build_opener(ProxyHandler({}), _NoRedirects)
         try:
             with opener.open(request, timeout=REQUEST_TIMEOUT_S) as answer:
                 return Reply(answer.status, _document(answer.read(ANSWER_BYTES_MAX)))
         except HTTPError as error:
-            return Reply(error.code, _document(error.read(ANSWER_BYTES_MAX)))
-        except (URLError, OSError, ValueError) as error:
+            with error:
+                return Reply(error.code, _document(error.read(ANSWER_BYTES_MAX)))
+        except (URLError, HTTPException, OSError, ValueError) as error:
             reason = getattr(error, "reason", error)
             raise Unreachable(
                 f"{self._url} does not answer: {reason}; is the server running there?"

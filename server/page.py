@@ -33,11 +33,12 @@ _ICON_COLOURS: Final[Mapping[Level, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class SheetRow:
-    """A sheet as the page lists it."""
+    """A sheet as the page lists it; `problems` are those of files that are served all the same."""
 
     name: str
     format: str
     records: int
+    problems: int = 0
 
     @property
     def url(self) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from reload.problem_table import LISTED_MAX
 from server.advice import Kind, advice_on
 from server.moments import relative
 
@@ -54,7 +55,8 @@ def _nothing_served(document: Mapping[str, Any]) -> Standing:
 def _current(document: Mapping[str, Any], now: datetime) -> Standing:
     count = len(document["quarantined"])
     if count:
-        records = "1 record" if count == 1 else f"{count} records"
+        more = " or more" if count >= LISTED_MAX else ""
+        records = "1 record" if count == 1 else f"{count}{more} records"
         detail = f"{records} in it cannot be read; what was last readable of them is served, or nothing."
         step = "Mend them and push; they leave the quarantine by themselves."
         return Standing(Level.WARN, "The newest commit is served in part", detail, step)

@@ -37,7 +37,7 @@ def status_document(
                 for p in rejected.problems
             ],
         },
-        "quarantined": [],
+        "quarantined": _quarantined(current),
         "lastReload": _reload(journal.last) if journal.last else None,
         "history": [_reload(outcome) for outcome in journal.history],
         "poll": {
@@ -72,6 +72,19 @@ def _served(current: Snapshot | None, journal: Journal) -> dict[str, Any] | None
         "servedAt": _moment(journal.served_at),
         "records": dict(current.served.records),
     }
+
+
+def _quarantined(current: Snapshot | None) -> list[dict[str, Any]]:
+    """The records that the served commit holds in an unreadable version, the first of them."""
+    return [
+        {
+            "sheet": each.sheet,
+            "path": each.problem.path,
+            "message": each.message,
+            "since": _moment(each.since),
+        }
+        for each in (current.listing.quarantined if current else ())
+    ]
 
 
 def _reload(outcome: Outcome) -> dict[str, Any]:

@@ -141,7 +141,5 @@ def _summary(counts: Mapping[Kind, int], durations: Sequence[float]) -> str:
     if len(durations) == 1:
         return f"The last reload {parts[0][1]}, in {duration(durations[0])}."
     listed = ", ".join(part for part, _ in parts)
-    median = duration(sorted(durations)[len(durations) // 2])
-    return (
-        f"Of the last {len(durations)} reloads, {listed}. Median {median}, slowest {duration(max(durations))}."
-    )
+    median, slowest = duration(sorted(durations)[len(durations) // 2]), duration(max(durations))
+    return f"Of the last {len(durations)} reloads, {listed}. Median {median}, slowest {slowest}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from reload.snapshot import Snapshot
 from server.credentials import KEY_HEADER
 from server.handlers.guarded import GuardedHandler
 from server.page import SheetRow
@@ -21,11 +22,7 @@ class PageHandler(GuardedHandler):
         detailed = self._knows_the_secret()
         current = app.snapshots.current
         document = status_document(app.branch, current, app.journal, app.poller)
-        sheets = (
-            [SheetRow(name, s.format, current.served.records[name]) for name, s in current.sheets.items()]
-            if current is not None
-            else []
-        )
+        sheets = [] if current is None else _sheet_rows(current)
         shown = document if detailed else public_status(document)
         page = app.page.render(shown, sheets, datetime.now(UTC), detailed=detailed)
         self.set_header("Content-Type", "text/html; charset=utf-8")
@@ -49,3 +46,11 @@ class PageHandler(GuardedHandler):
             return False
         self.application.door.admit(self.request, self.request_id)
         return True
+
+
+def _sheet_rows(current: Snapshot) -> list[SheetRow]:
+    records, problems = current.served.records, current.listing.counts
+    return [
+        SheetRow(name, sheet.format, records[name], problems.get(name, 0))
+        for name, sheet in current.sheets.items()
+    ]
