@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import configparser
 import json
 import sqlite3
@@ -15,7 +14,7 @@ import yaml
 from tests.docs.pages import ROOT, Block, all_blocks, blocks, pages
 
 LANGUAGES = {
-    "sh", "bash", "json", "toml", "yaml", "python", "ini", "sql",
+    "sh", "bash", "json", "toml", "yaml", "ini", "sql",
     "text", "markdown", "nginx", "dockerfile",
 }  # fmt: skip
 
@@ -57,11 +56,6 @@ def test_unit_files_parse(block: Block) -> None:
     parser.optionxform = str  # type: ignore[assignment, method-assign]
     parser.read_string(block.text)
     assert parser.sections() == ["Unit", "Service", "Install"]
-
-
-@pytest.mark.parametrize("block", named("python"), ids=str)
-def test_python_parses(block: Block) -> None:
-    ast.parse(block.text)
 
 
 @pytest.mark.parametrize("block", named("sql"), ids=str)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -85,3 +87,33 @@ def test_the_limits_stated_are_the_real_ones() -> None:
         f"body is {COMPRESSED_BYTES_MIN:,} bytes or more",
     ):
         assert statement in TEXT, statement
+
+
+# What every HTTP answer may have; its meaning is not ours.
+TRANSPORT_HEADERS = {"Date", "Content-Length", "Content-Type", "Content-Encoding", "Connection", "Server"}
+
+
+def headers_of(demo: Demo, path: str, method: str = "GET", **headers: str) -> set[str]:
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    try:
+        with urlopen(Request(demo.url + path, method=method, headers=fields)) as answer:
+            return set(answer.headers)
+    except HTTPError as error:
+        with error:
+            return set(error.headers)
+
+
+def test_every_header_of_an_answer_is_listed(demo: Demo) -> None:
+    secret = f"Bearer {demo.secret}"
+    webhook = "/api/_internal/reload-data"
+    file = "/api/_attachments/events/2021/01-20-listening-trees/agenda.txt"
+    seen = headers_of(demo, "/api/people?limit=3")
+    seen |= headers_of(demo, "/api/people", "OPTIONS", Origin="https://example.org")
+    seen |= headers_of(demo, "/api/people", "DELETE")
+    seen |= headers_of(demo, "/")
+    seen |= headers_of(demo, file, Range="bytes=0-9")
+    seen |= headers_of(demo, webhook, "POST")
+    seen |= headers_of(demo, webhook, "POST", Authorization=secret, Prefer="respond-async")
+    table = section(TEXT, "What all answers have in common")
+    listed = {code.partition(":")[0].lower() for row in rows(table) for code in codes(" ".join(row))}
+    assert {name for name in seen - TRANSPORT_HEADERS if name.lower() not in listed} == set()
