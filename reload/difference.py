@@ -9,6 +9,7 @@ from itertools import islice
 from reload.edits import Edits, edits_of
 from reload.errors import DataRejected
 from reload.findings import Findings, TooLargeData
+from reload.git import GitFailed
 from reload.manifest import Contents, Problems, read_entries, read_sheets, sort_files, with_sizes
 from reload.policy import DataPolicy
 from reload.repository import Change, Entry, Repository
@@ -51,10 +52,7 @@ def apply_difference(
 
 def _apply_all(build: Build) -> dict[str, Changes]:
     repository, store, commit = build.repository, build.store, build.commit
-    with contextlib.closing(repository.difference(store.commit, commit)) as difference:
-        found = list(islice(difference, CHANGED_FILES_MAX + 1))
-    if len(found) > CHANGED_FILES_MAX:
-        raise TooLarge(f"more than {CHANGED_FILES_MAX} files differ")
+    found = _found(repository, store.commit, commit)
     one_commit = repository.first_parent(commit) == store.commit
     changes: dict[str, Changes] = {}
     redefined = _redefine(build, found, changes)
@@ -62,6 +60,20 @@ def _apply_all(build: Build) -> dict[str, Changes]:
         edits = edits_of(store, store.sheets[name], found)
         changes[name] = _apply(build, store.sheets[name], edits, one_commit)
     return changes
+
+
+def _found(repository: Repository, old: str, new: str) -> list[Change]:
+    """Every file that differs; raises TooLarge where there are too many."""
+    try:
+        with contextlib.closing(repository.difference(old, new)) as difference:
+            found = list(islice(difference, CHANGED_FILES_MAX + 1))
+    except GitFailed as error:
+        if error.out_of_memory:
+            raise TooLarge("git needs too much memory for the difference") from error
+        raise
+    if len(found) > CHANGED_FILES_MAX:
+        raise TooLarge(f"more than {CHANGED_FILES_MAX} files differ")
+    return found
 
 
 def _redefine(build: Build, found: Iterable[Change], changes: dict[str, Changes]) -> set[str]:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import resource
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -81,6 +83,7 @@ class GitFailed(RepositoryError):
         super().__init__(f"git {command} failed with status {status}: {stderr or 'no message'}")
         self.status = status
         self.stderr = stderr
+        self.out_of_memory = "out of memory" in stderr.lower()
 
 
 class GitTimedOut(RepositoryError):
@@ -106,6 +109,12 @@ class Process:
     def stdout(self) -> IO[bytes]:
         """What the process writes."""
         return cast("IO[bytes]", self.popen.stdout)
+
+    def limit_data(self, bytes_max: int) -> None:
+        """Let the process have this much memory for its own data at most; files that it maps don't count."""
+        if sys.platform == "linux":
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                resource.prlimit(self.popen.pid, resource.RLIMIT_DATA, (bytes_max, bytes_max))
 
     def ask_to_end(self) -> None:
         """Ask the whole group to end, so that git removes its lock files."""
@@ -186,12 +195,17 @@ class Git:
         return output
 
     @contextlib.contextmanager
-    def stream(self, *arguments: str, given: Iterable[bytes] = ()) -> Iterator[IO[bytes]]:
+    def stream(
+        self, *arguments: str, given: Iterable[bytes] = (), data_bytes_max: int | None = None
+    ) -> Iterator[IO[bytes]]:
         """The output of `git ARGUMENTS` as it comes, while `given` is written to it from a thread.
 
-        Raises GitFailed on leaving when git itself failed and the reader did not.
+        Raises GitFailed on leaving when git itself failed and the reader did not; its `out_of_memory`
+        is set where it asked for more than `data_bytes_max`.
         """
         process = self.start(*arguments)
+        if data_bytes_max is not None:
+            process.limit_data(data_bytes_max)
         feeder = threading.Thread(target=_feed, args=(process.stdin, given), daemon=True)
         watcher = Collector(cast("IO[bytes]", process.popen.stderr))
         feeder.start()

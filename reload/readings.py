@@ -18,7 +18,7 @@ from reload.sheets import Sheet, definition_path
 from reload.toml import DOCUMENT_BYTES_MAX
 
 # A file of a few kilobytes can unpack to any size, and any number of paths can name it.
-BYTES_MAX = 32 << 30
+BYTES_MAX = 8 << 30
 
 
 class SheetReader:

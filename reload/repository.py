@@ -25,6 +25,8 @@ NULL_OID = "0" * 40
 BLOB_MODES = frozenset({"100644", "100755", "100664"})
 ACCEPTED_REF = "refs/livesheets/accepted"
 REWOUND_REFS = "refs/livesheets/rewound"
+# git gathers a difference before it tells of it, and a few kilobytes of trees can make one of any size.
+DATA_BYTES_MAX = 1 << 30
 _STREAM_BYTES = 1 << 20
 _FEW_BLOBS = 64
 _ABBREVIATED = re.compile(r"[0-9a-f]{4,40}")
@@ -177,7 +179,7 @@ class Repository:
     def difference(self, old: str, new: str) -> Generator[Change, None, None]:
         """Every file that differs between two commits, any two; renames are a removal and an addition."""
         options = ("-r", "-z", "--raw", "--no-renames", "--no-abbrev")
-        with self._git.stream("diff-tree", *options, old, new) as output:
+        with self._git.stream("diff-tree", *options, old, new, data_bytes_max=DATA_BYTES_MAX) as output:
             records = _records(output)
             for meta in records:
                 yield _change(meta, next(records))
@@ -190,7 +192,8 @@ class Repository:
         options = ("--first-parent", "--diff-merges=first-parent", "--root", "--raw", "-r", "-z")
         plain = ("--no-renames", "--no-abbrev", "--no-show-signature", "--no-color", "--format=%x01%H %ct")
         few = [f":(literal){path}" for path in paths] if len(paths) <= _FEW_BLOBS else []
-        with self._git.stream("log", *options, *plain, commit, "--", *few) as output:
+        command = ("log", *options, *plain, commit, "--", *few)
+        with self._git.stream(*command, data_bytes_max=DATA_BYTES_MAX) as output:
             records = _records(output)
             made_by, made_at = commit, _moment(0)
             for record in records:
