@@ -22,7 +22,7 @@ from reload.store import Changes, Store
 # holds up readers less.
 CHANGED_FILES_MAX = 5_000
 REBUILT_RECORDS_MAX = 5_000
-LISTED_ENTRIES_MAX = 100_000
+LISTED_ENTRIES_MAX = 20_000
 VALIDATION_STEPS_MAX = 10_000_000
 _DEFAULT_POLICY = DataPolicy()
 
@@ -102,10 +102,11 @@ def _redefine(build: Build, found: Iterable[Change], changes: dict[str, Changes]
 
 
 def _contents_of(build: Build, sheets: Mapping[str, Sheet]) -> dict[str, Contents]:
-    if not sheets:
-        return {}
-    entries = read_entries(build.repository, build.commit, LISTED_ENTRIES_MAX)
-    return {name: sort_files(sheet, entries) for name, sheet in sheets.items()}
+    found: dict[str, Contents] = {}
+    for name, sheet in sheets.items():
+        entries = read_entries(build.repository, build.commit, LISTED_ENTRIES_MAX, sheet.root)
+        found[name] = sort_files(sheet, entries)
+    return found
 
 
 def compared(before: dict[str, tuple[str, str]], after: dict[str, tuple[str, str]]) -> Changes:

@@ -94,9 +94,9 @@ def read_manifest(repository: Repository, commit: str, entries_max: int, problem
     return Manifest(sheets, contents)
 
 
-def read_entries(repository: Repository, commit: str, entries_max: int) -> list[Entry]:
-    """Every file of a commit; raises TooLargeData where there are more than `entries_max`."""
-    with contextlib.closing(repository.tree(commit)) as tree:
+def read_entries(repository: Repository, commit: str, entries_max: int, folder: str = "") -> list[Entry]:
+    """Every file of a commit below a folder; raises TooLargeData where there are more than `entries_max`."""
+    with contextlib.closing(repository.tree(commit, folder)) as tree:
         entries = list(islice(tree, min(KEPT_ENTRIES_MAX, entries_max) + 1))
         if len(entries) > entries_max or (
             len(entries) > KEPT_ENTRIES_MAX and repository.has_more_files(commit, entries_max)
