@@ -91,7 +91,8 @@ class StatusHandler(InternalHandler):
         """What is served, how fresh it is, what was refused and why."""
         app = self.application
         document = status_document(app.branch, app.snapshots.current, app.journal, app.poller)
-        self.write_json(orjson.dumps(document))
+        document["keys"] = app.door.keys_document()
+        self.write_json(orjson.dumps(document, option=orjson.OPT_UTC_Z))
 
 
 class ReloadHandler(InternalHandler):
