@@ -111,7 +111,7 @@ class Journal:
         An announced commit counts as the remote's until its deadline; after that it is merely shown.
         """
         if not self._has_remote:
-            return self.served_at is not None
+            return self.served_at is not None and self.rejected is None
         reached_at_s = self._reached_at_s
         if not self.in_step or reached_at_s is None or self.awaits_announced:
             return False

@@ -40,6 +40,8 @@ def standing(document: Mapping[str, Any], now: datetime) -> Standing:
         advice = advice_on(document["rejected"]["code"])
         detail = f"{advice.meaning} Readers stay on the commit that was served before."
         return Standing(Level.BAD, advice.headline, detail, advice.next_step)
+    if document["remote"]["announced"] is not None:
+        return _awaiting(document["remote"]["announced"], now)
     return _current(document, now) if document["fresh"] else _stale(document, now)
 
 
@@ -70,14 +72,15 @@ def _current(document: Mapping[str, Any], now: datetime) -> Standing:
     return Standing(Level.GOOD, "The data is current", detail, advice.next_step)
 
 
+def _awaiting(announced: Mapping[str, Any], now: datetime) -> Standing:
+    since = relative(datetime.fromisoformat(announced["since"]), now)
+    advice = advice_on("commit-not-on-branch")
+    detail = f"A webhook named {announced['commit'][:12]} {since}; the branch does not hold it."
+    return Standing(Level.WARN, advice.headline, detail, advice.next_step)
+
+
 def _stale(document: Mapping[str, Any], now: datetime) -> Standing:
     remote, last = document["remote"], document["lastReload"]
-    announced = remote["announced"]
-    if announced is not None:
-        since = relative(datetime.fromisoformat(announced["since"]), now)
-        advice = advice_on("commit-not-on-branch")
-        detail = f"A webhook named {announced['commit'][:12]} {since}; the branch does not hold it."
-        return Standing(Level.WARN, advice.headline, detail, advice.next_step)
     advice = advice_on(last["outcome"] if last is not None else "in-sync")
     if advice.kind in (Kind.REFUSED, Kind.FAILED):
         level = Level.BAD if advice.kind is Kind.REFUSED else Level.WARN

@@ -427,3 +427,14 @@ def test_what_an_earlier_run_told_is_not_told_again_but_its_end_is() -> None:
     assert scene.told == []
     scene.ends("fast-forwarded", new="c" * 40)
     assert scene.types == [RECOVERED]
+
+
+def test_a_server_without_a_remote_tells_of_refusals_and_recoveries_too() -> None:
+    scene = Scene(has_remote=False)
+    scene.journal.served_at = NOW
+    scene.refused()
+    scene.notifier.look()
+    assert scene.types == [REFUSED]
+    assert not scene.journal.fresh
+    scene.ends("fast-forwarded", new=NEW)
+    assert scene.types == [REFUSED, RECOVERED]

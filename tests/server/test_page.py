@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from reload.outcome import OUTCOMES, SUCCESSES
 from server.page import Page, SheetRow
 from server.status import public_status
 from tests.server.documents import NOW, REFUSED, SERVED, not_ready, refused, reload, stale, status
@@ -215,6 +216,12 @@ def test_the_history_is_a_plot_with_words_and_a_table() -> None:
     assert "fast-forwarded 84 ms poll 3f9ae0c1d2b4 fetch 63 ms, compare 21 ms" in page.words
     assert "a private text" not in page.words
     assert "a private text" in rendered(status(*reloads), detailed=True).words
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_every_outcome_is_seen(outcome: str) -> None:
+    page = rendered(status(reload(outcome)) if outcome in SUCCESSES else stale(outcome))
+    assert f"{outcome} 30 ms poll" in page.words
 
 
 def test_nothing_hostile_becomes_markup() -> None:

@@ -54,8 +54,8 @@ def test_the_headline_says_what_matters_most(document: dict[str, Any], level: Le
     assert bool(stands.next_step) == (level in (Level.WARN, Level.BAD) or "commits that" in stands.detail)
 
 
-def test_a_commit_that_was_announced_and_is_missing_is_named() -> None:
-    document = stale("in-sync")
+@pytest.mark.parametrize("document", [stale("in-sync"), status()])
+def test_a_commit_that_was_announced_and_is_missing_is_named(document: dict[str, Any]) -> None:
     document["remote"]["announced"] = {"commit": REFUSED, "since": ago(120)}
     stands = standing(document, NOW)
     assert stands.headline == "An announced commit is missing"
