@@ -255,26 +255,28 @@ class Order:
         """The ORDER BY list."""
         return ", ".join(f"{key} DESC" if descending else key for key, descending in self.keys)
 
-    def after(self, values: Sequence[SortValue]) -> list[Sql]:
-        """What comes after the row with these values, as conditions whose rows follow one another.
+    def after(self, values: Sequence[SortValue]) -> list[tuple[Sql, Order]]:
+        """What comes after the row with these values: conditions, and the order of the rows of each.
 
-        Empty values come first, last in a descending order. Each condition bounds the first key, so
-        that an index leads straight to its rows.
+        The rows of one condition follow those of the one before; together they are in this order, in
+        which empty values come first, or last where it descends. Each condition bounds the first key,
+        so that an index leads straight to its rows.
         """
-        (key, descending), *rest = self.keys
+        (key, descending), *keys = self.keys
         value, *others = values
-        tied = Order(tuple(rest)).beyond(others) if rest else Sql("0")
+        rest = Order(tuple(keys))
+        tied = rest._beyond(others) if keys else Sql("0")
         if value is None:
             ties = Sql(f"{key} IS NULL AND ({tied.text})", tied.values)
-            return [ties] if descending else [ties, Sql(f"{key} IS NOT NULL")]
+            return [(ties, rest)] if descending else [(ties, rest), (Sql(f"{key} IS NOT NULL"), self)]
         sign = "<" if descending else ">"
         text = f"{key} {sign}= ? AND ({key} {sign} ? OR ({tied.text}))"
-        following = Sql(text, [value, value, *tied.values])
-        return [following, Sql(f"{key} IS NULL")] if descending else [following]
+        following = (Sql(text, [value, value, *tied.values]), self)
+        return [following, (Sql(f"{key} IS NULL"), rest)] if descending and keys else [following]
 
-    def beyond(self, values: Sequence[SortValue]) -> Sql:
-        """The same in one condition."""
-        parts = self.after(values)
+    def _beyond(self, values: Sequence[SortValue]) -> Sql:
+        """The conditions of `after` as one."""
+        parts = [part for part, _ in self.after(values)]
         return Sql(
             " OR ".join(f"({part.text})" for part in parts), [v for part in parts for v in part.values]
         )

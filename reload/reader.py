@@ -223,10 +223,10 @@ class Reader:
         found = self._selection(sheet, query, condition)
         keys = ", ".join(key for key, _ in order.keys)
         rows: list[Row] = []
-        for part in [Sql("1")] if query.after is None else order.after(query.after):
+        for part, own in [(Sql("1"), order)] if query.after is None else order.after(query.after):
             select = (
                 f"SELECT path, blob, record, {keys} {found.text} AND ({part.text})"
-                f" ORDER BY {order.text} LIMIT ?"
+                f" ORDER BY {own.text} LIMIT ?"
             )
             values = [*found.values, *part.values, query.limit + 1 - len(rows)]
             rows += [

@@ -1,4 +1,4 @@
-"""A Snapshot: everything that a reader can ask, frozen at one commit; and the one cell that holds the current one."""
+"""A Snapshot: everything that a reader can ask, frozen at one commit; and the cell that holds the newest."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from reload.sheets import Sheet
 THREAD_READERS = 2
 CHEAP_ROWS_MAX = 200
 RESPONSE_CACHE_BYTES_MAX = 8 << 20
+_ENTRY_BYTES = 512  # what keeping an answer costs besides its key and body
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +53,17 @@ class Cache:
 
     def put(self, key: object, answer: Answer) -> None:
         """Keep an answer, letting go of the oldest ones when there are too many bytes."""
-        if len(answer.body) > self._bytes_max // 8 or key in self._answers:
+        size = _bytes_of(key, answer)
+        if size > self._bytes_max // 8 or key in self._answers:
             return
         self._answers[key] = answer
-        self._bytes += len(answer.body)
+        self._bytes += size
         while self._bytes > self._bytes_max:
-            self._bytes -= len(self._answers.popitem(last=False)[1].body)
+            self._bytes -= _bytes_of(*self._answers.popitem(last=False))
+
+
+def _bytes_of(key: object, answer: Answer) -> int:
+    return len(answer.body) + len(str(key)) + _ENTRY_BYTES
 
 
 class Snapshot:
@@ -107,10 +113,11 @@ class Snapshot:
 
     @contextlib.contextmanager
     def lend(self) -> Iterator[Reader]:
-        """A reader for the calling thread; waits while all are in use."""
+        """A reader for the calling thread, one deadline for all it is asked; waits while all are lent."""
         reader = self._idle.get()
         try:
-            yield reader
+            with reader.question():
+                yield reader
         finally:
             self._idle.put(reader)
 

@@ -42,6 +42,7 @@ SEARCHES = (
     "x",
 )
 _TABLES = ("livesheets_attachments", "livesheets_problems", "livesheets_folded")
+_COMPARABLE = {"text": "string", "integer": "number", "real": "number"}
 _FLAT = b"[gitsheet]\nroot = 'people'\npath = '${{ slug }}'\n"
 
 
@@ -203,11 +204,11 @@ def _sheet_answers(reader: Reader, sheet: str, fields: list[str], matches: list[
 
 def _filtered(reader: Reader, sheet: str, field: str, limit: int) -> Iterator[Query]:
     operations: list[tuple[Operator, str]] = [("exists", "true")]
-    comparable = reader.kinds(sheet, [field])[field] & {"string", "number"}
+    kinds = reader.kinds(sheet, [field])[field]
     for each in reader.facet(sheet, Query(), field)[:2]:
         text = each.kind if each.kind in ("true", "false") else str(each.value)
         operations += [("eq", text), ("ne", text)]
-        operations += [("gte", text)] if comparable and each.kind in ("text", "integer", "real") else []
+        operations += [("gte", text)] if _COMPARABLE.get(each.kind) in kinds else []
     for operator, value in operations:
         yield Query(filters=(Filter(field, operator, value, field),), limit=limit)
 
