@@ -9,6 +9,7 @@ import pytest
 
 from tests.end_to_end.client import Client
 from tests.end_to_end.git_on_path import GitOnPath
+from tests.end_to_end.lasting import Lasting, lasting_server
 from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.server_process import Serve, ServerProcess, servers
 
@@ -50,6 +51,19 @@ def server(serve: Serve, remote: DataRemote, tmp_path: Path) -> ServerProcess:
 def client(server: ServerProcess) -> Client:
     """Asks `server`."""
     return server.client
+
+
+@pytest.fixture(scope="module")
+def _lasting(tmp_path_factory: pytest.TempPathFactory, _isolated_git: None) -> Iterator[Lasting]:
+    with lasting_server(tmp_path_factory.mktemp("lasting")) as made:
+        yield made
+
+
+@pytest.fixture
+def lasting(_lasting: Lasting) -> Lasting:
+    """A server and its remote that last for a module; both hold the sample data, and agree."""
+    _lasting.restore()
+    return _lasting
 
 
 @pytest.fixture(scope="package")

@@ -91,7 +91,7 @@ class Gate:
 
     def open(self) -> None:
         """Let git go on, now and from now on."""
-        if self._held is None:
+        if self._held is None and self._path.exists():
             self._held = self._knock()
         self._path.unlink(missing_ok=True)
         if self._held is not None:

@@ -54,6 +54,16 @@ class DataRemote:
         self.author.push(self.path, force=True)
         return commit
 
+    def restore(self, files: Mapping[str, bytes | str], after: str) -> str:
+        """Be there, with these files alone, in a commit that follows `after`; the commit."""
+        if not self.path.exists():
+            self.return_()
+        self.author.switch("main", after)
+        tree = {path: data.encode() if isinstance(data, str) else data for path, data in files.items()}
+        (commit,) = self.author.commit_all([tree])
+        self.author.push(self.path, force=True)
+        return commit
+
     def vanish(self) -> None:
         """Be gone, as a host is that is down."""
         self.path.rename(self._hidden)

@@ -73,7 +73,7 @@ def _toml(value: object) -> str:
 
 
 DEFINITIONS: Final = {f".gitsheets/{name}.toml": text for name, text in _DEFINITIONS.items()}
-SAMPLE: Final[dict[str, bytes | str | None]] = {
+SAMPLE: Final[dict[str, bytes | str]] = {
     **DEFINITIONS,
     **people(),
     "README.md": "Not a record of any sheet, and never served.\n",

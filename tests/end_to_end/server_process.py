@@ -160,7 +160,7 @@ class ServerProcess:
         assert found == status, f"exit status {found}: {self.log.lines[-5:]} {self.log.faults}"
         eventually(lambda: not self.others(), "every process that the server started has ended")
         for event in ("request.crashed", "server.drain_ended"):
-            assert not self.log.of(event)
+            assert not self.log.of(event), self.log.of(event)
         assert not self.log.faults
 
     def kill(self, *, all_of_it: bool = False) -> None:

@@ -7,15 +7,11 @@ import json
 
 import pytest
 
-from tests.end_to_end.client import RELOAD_PATH, SECRET, Client
+from tests.end_to_end.client import RELOAD_PATH, SECRET
 from tests.end_to_end.server_process import ServerProcess
 
 BODY_BYTES_MAX = 64 << 10
 BEARER = f"Authorization: Bearer {SECRET}".encode()
-
-
-def call(client: Client, body: bytes, **headers: str) -> object:
-    return client.reload_raw(body, Authorization=f"Bearer {SECRET}", **headers)
 
 
 def head(*headers: bytes, host: bytes = b"Host: x") -> bytes:
@@ -134,12 +130,6 @@ def test_another_branch_is_told_from_the_served_one(shared: ServerProcess, branc
 def test_what_is_no_commit_id_is_refused(shared: ServerProcess, commit: str) -> None:
     problem = shared.client.reload({"commitHash": commit}).problem(400, "invalid-request")
     assert "commitHash" in problem["detail"]
-
-
-def test_a_commit_that_nobody_has_is_looked_for_and_not_found(shared: ServerProcess) -> None:
-    served = shared.client.get("/api").commit
-    problem = shared.client.reload({"commitHash": "0" * 40}).problem(409, "commit-not-on-branch")
-    assert (problem["outcome"], problem["oldCommit"]) == ("commit-not-on-branch", served)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "GZIP", "gzip, identity"])

@@ -10,14 +10,27 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from server.cli import app
 from tests.end_to_end.client import SECRET
+from tests.end_to_end.lasting import Lasting
 from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.sample import person
-from tests.end_to_end.server_process import Serve, ServerProcess, run_command
+from tests.end_to_end.server_process import ServerProcess, run_command
 
 FAILED, USAGE, IN_USE, BAD_CONFIGURATION = 1, 2, 75, 78
 COMMANDS = ("serve", "demo", "reload", "status", "check", "doctor")
+
+
+@pytest.fixture
+def server(lasting: Lasting) -> ServerProcess:
+    return lasting.server
+
+
+@pytest.fixture
+def remote(lasting: Lasting) -> DataRemote:
+    return lasting.remote
 
 
 def ask(server: ServerProcess, *arguments: str, secret: str = SECRET) -> subprocess.CompletedProcess[str]:
@@ -26,27 +39,24 @@ def ask(server: ServerProcess, *arguments: str, secret: str = SECRET) -> subproc
     return run_command(*arguments, "--url", url, CFP_DATA_RELOAD_SECRET=secret)
 
 
-def test_help_tells_every_command() -> None:
-    done = run_command("--help")
+def test_the_installed_command_tells_every_command() -> None:
+    installed = Path(sys.executable).with_name("livesheets")
+    if not installed.exists():
+        pytest.skip(f"{installed} is missing; install the project with pip")
+    done = subprocess.run([installed, "--help"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0
     for name in COMMANDS:
         assert re.search(rf"^\W*{name}\b", done.stdout, re.MULTILINE), name
-    console_script = Path(sys.executable).with_name("livesheets")
-    if console_script.exists():
-        same = subprocess.run([console_script, "--help"], capture_output=True, text=True, timeout=60)
-        assert same.stdout.split("Options", 1)[1] == done.stdout.split("Options", 1)[1]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_of_its_own(command: str) -> None:
-    done = run_command(command, "--help")
-    assert done.returncode == 0
-    assert "--help" in done.stdout
+def test_every_command_has_help_of_its_own() -> None:
+    for command in COMMANDS:  # in this process, to be quick
+        done = CliRunner().invoke(app, [command, "--help"])
+        assert done.exit_code == 0
+        assert command in done.output
 
 
-@pytest.mark.parametrize(
-    "arguments", [("nonsense",), ("serve", "--prot", "1"), ("serve", "--port", "many"), ("check", "a", "b")]
-)
+@pytest.mark.parametrize("arguments", [("nonsense",), ("serve", "--port", "many")])
 def test_what_is_no_command_is_a_usage_error(arguments: tuple[str, ...]) -> None:
     done = run_command(*arguments)
     assert done.returncode == USAGE
@@ -78,9 +88,7 @@ def test_all_faults_of_a_configuration_are_told_at_once_without_secrets(command:
     assert "Traceback" not in told
 
 
-@pytest.mark.parametrize(
-    "secret", ["", " ", "x" * 31, f" {'x' * 40}"], ids=["empty", "blank", "short", "padded"]
-)
+@pytest.mark.parametrize("secret", ["", "x" * 31], ids=["empty", "short"])
 def test_a_secret_that_protects_nothing_is_refused(tmp_path: Path, secret: str) -> None:
     settings = {"CFP_DATA_REPO_PATH": str(tmp_path / "data.git"), "CFP_DATA_RELOAD_SECRET": secret}
     done = run_command("serve", "--port", "0", **settings)
@@ -96,9 +104,6 @@ def test_a_second_server_on_the_same_data_is_told_who_has_it(
     assert done.returncode == IN_USE
     assert f"pid {server.process.pid}" in done.stderr
     assert server.client.get("/api").commit == remote.head
-    server.stop()
-    server.start()
-    server.ready(remote.head)
 
 
 def test_a_port_that_is_taken_is_told(tmp_path: Path, remote: DataRemote) -> None:
@@ -176,10 +181,9 @@ def test_status_tells_people_and_programs_and_fails_where_data_is_not_fresh(
 
 
 def test_check_passes_what_the_server_would_serve(remote: DataRemote) -> None:
-    for path in (remote.path, remote.author.path):
-        done = run_command("check", str(path))
-        assert (done.returncode, done.stderr) == (0, "")
-        assert "people" in done.stdout
+    done = run_command("check", str(remote.author.path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "people" in done.stdout
     before = remote.head
     remote.push({"people/p01.toml": None, "people/new.toml": person(2, slug="new")})
     done = run_command("check", str(remote.path), "--ref", "main", "--base", before)
@@ -205,7 +209,7 @@ def test_check_names_every_file_and_line_that_the_server_would_refuse(remote: Da
 
 
 def test_check_of_what_is_no_repository_fails_plainly(tmp_path: Path, remote: DataRemote) -> None:
-    for arguments in ((str(tmp_path / "nowhere"),), (str(tmp_path),), (str(remote.path), "--ref", "nothing")):
+    for arguments in ((str(tmp_path),), (str(remote.path), "--ref", "nothing")):
         done = run_command("check", *arguments)
         assert done.returncode == FAILED
         assert done.stderr
@@ -213,14 +217,12 @@ def test_check_of_what_is_no_repository_fails_plainly(tmp_path: Path, remote: Da
 
 
 def test_doctor_finds_nothing_wrong_with_a_good_set_up(
-    serve: Serve, remote: DataRemote, tmp_path: Path
+    server: ServerProcess, remote: DataRemote, tmp_path: Path
 ) -> None:
     settings = {"CFP_DATA_REPO_PATH": str(tmp_path / "data.git"), "CFP_DATA_REMOTE": str(remote.path)}
     done = run_command("doctor", CFP_DATA_RELOAD_SECRET=SECRET, **settings)
     assert done.returncode == 0, done.stdout
     assert remote.head[:12] in done.stdout
-    server = serve(tmp_path, remote.path)
-    server.ready(remote.head)
     done = run_command("doctor", **server.settings)
     assert done.returncode == 0, done.stdout
     assert str(server.process.pid) in done.stdout

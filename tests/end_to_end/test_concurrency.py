@@ -10,9 +10,10 @@ import pytest
 
 from tests.end_to_end.client import RELOAD_PATH, SECRET, Client, Reply
 from tests.end_to_end.git_on_path import GitOnPath
+from tests.end_to_end.lasting import Lasting
 from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.sample import person
-from tests.end_to_end.server_process import Serve, ServerProcess
+from tests.end_to_end.server_process import ServerProcess
 from tests.end_to_end.waiting import eventually
 
 CALLERS = 10
@@ -25,11 +26,18 @@ def callers() -> Iterator[ThreadPoolExecutor]:
 
 
 @pytest.fixture
-def server(serve: Serve, remote: DataRemote, git: GitOnPath, tmp_path: Path) -> ServerProcess:
-    """A server whose git can be held; its start-up reload is over."""
-    started = serve(tmp_path, remote.path, PATH=git.path)
-    started.log.wait_for("reload.swapped")
-    return started
+def server(lasting: Lasting) -> ServerProcess:
+    return lasting.server
+
+
+@pytest.fixture
+def remote(lasting: Lasting) -> DataRemote:
+    return lasting.remote
+
+
+@pytest.fixture
+def git(lasting: Lasting) -> GitOnPath:
+    return lasting.git
 
 
 def call_while_fetching(

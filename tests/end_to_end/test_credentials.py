@@ -62,7 +62,7 @@ def test_the_right_secret_is_enough_in_either_header(shared: ServerProcess) -> N
         {"X_CFP_Webhook_Key": SECRET},
         {"Authorization": f"Bearer {SECRET}", "X_CFP_Webhook_Key": SECRET},
     ):
-        assert shared.client.reload_raw(**headers).status == 200
+        assert shared.client.reload_raw(None, **headers).status == 200
 
 
 def test_every_wrong_credential_is_answered_alike(shared: ServerProcess) -> None:
@@ -128,7 +128,9 @@ def test_a_credential_elsewhere_is_no_credential(shared: ServerProcess) -> None:
     client = shared.client
     for query in (f"?token={SECRET}", f"?secret={SECRET}", f"?access_token={SECRET}"):
         refused(client.request("POST", RELOAD_PATH + query))
+    assert shared.log.wait_for("credential.misplaced")["where"] == "query"
     refused(client.reload_raw(f'{{"secret": "{SECRET}"}}'.encode()))
+    refused(client.reload({"secret": SECRET}))
     refused(client.reload_raw(Cookie=f"secret={SECRET}"))
     assert SECRET not in str(shared.log.lines)
     assert SECRET.encode() not in b"".join(shared.log.faults)

@@ -21,7 +21,9 @@ _COMMAND = re.compile(r"^[A-Z][^\n]*:\n\n(.+?)\n\n", re.MULTILINE | re.DOTALL)
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[ServerProcess]:
-    started = ServerProcess(tmp_path, None, CFP_LOG_LEVEL="info")
+    # The demo takes no settings but those of the log, so these must not matter.
+    settings = {"CFP_DATA_BRANCH": "another", "CFP_CORS_ORIGINS": "not an origin", "PORT": "nonsense"}
+    started = ServerProcess(tmp_path, "/nowhere", CFP_LOG_LEVEL="info", **settings)
     try:
         yield started.start("demo", "--port", "0", "--dir", str(tmp_path / "demo-data"))
     finally:
@@ -74,6 +76,7 @@ def test_the_three_commands_that_the_demo_prints_list_search_and_edit(
     assert after.data["record"]["summary"] != before.data["record"]["summary"]
     assert demo.client.metrics()["process_start_time_seconds"] == started_at
     assert demo.running
+    assert not (tmp_path / "data.git").exists()
 
 
 def test_the_commands_work_again_after_a_restart(demo: ServerProcess, tmp_path: Path) -> None:
@@ -88,14 +91,3 @@ def test_the_commands_work_again_after_a_restart(demo: ServerProcess, tmp_path: 
     assert demo.client.get(f"/api/{EDITED_RECORD}").body == edited.body
     paste(edit_again, tmp_path)
     assert demo.client.get(f"/api/{EDITED_RECORD}").body != edited.body
-
-
-def test_the_demo_takes_no_settings_from_the_environment(tmp_path: Path) -> None:
-    settings = {"CFP_DATA_BRANCH": "another", "CFP_CORS_ORIGINS": "not an origin", "PORT": "nonsense"}
-    server = ServerProcess(tmp_path, "/nowhere", CFP_LOG_LEVEL="info", **settings)
-    try:
-        server.start("demo", "--port", "0", "--dir", str(tmp_path / "demo-data"))
-        server.ready()
-        assert not (tmp_path / "data.git").exists()
-    finally:
-        server.clean_up()

@@ -245,3 +245,27 @@ def test_control_characters_in_a_request_never_reach_a_log_line_unescaped(
     assert shared.client.get("/healthz", X_Request_Id="after-odd-lines").status == 200
     shared.log.wait_for("request.finished", request_id="after-odd-lines")
     assert not shared.log.faults
+
+
+def test_requests_that_come_at_once_are_answered_in_their_order(shared: ServerProcess) -> None:
+    paths = ("/api/people/p01", "/api/_search?q=food", "/healthz", "/api/people?facet=tags", "/api/nothing")
+    one = "GET {} HTTP/1.1\r\nHost: x\r\n"
+    sent = "\r\n".join([*map(one.format, paths), one.format("/api/people/p02") + "Connection: close\r\n\r\n"])
+    received = shared.client.exchange(sent.encode(), close=False)
+    bodies = [part.partition(b"\r\n\r\n")[2] for part in received.split(b"HTTP/1.1 ")[1:]]
+    expected = [shared.client.get(path).body for path in (*paths[:-1], "/api/people/p02")]
+    assert bodies[:4] + bodies[5:] == expected
+    assert b"sheet-not-found" in bodies[4]
+
+
+def test_a_body_that_a_read_does_not_need_leaves_the_connection_in_step(shared: ServerProcess) -> None:
+    with shared.client.connection() as kept:
+        for method, path, status in (("GET", "/api/people/p01", 200), ("POST", "/api/people", 405)):
+            assert kept.request(method, path, b"GET /healthz HTTP/1.1\r\n\r\n" * 50).status == status
+            assert kept.request("GET", "/api/people/p02").data["path"] == "p02"
+
+
+def test_an_old_client_is_answered_and_let_go(shared: ServerProcess) -> None:
+    received = shared.client.exchange(b"GET /api/people/p01 HTTP/1.0\r\n\r\n", close=False)
+    assert received.startswith(b"HTTP/1.1 200 ")
+    assert received.endswith(shared.client.get("/api/people/p01").body)

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
+from tests.end_to_end.lasting import Lasting, lasting_server
 from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.sample import person
-from tests.end_to_end.server_process import Serve, ServerProcess
+from tests.end_to_end.server_process import ServerProcess
 from tests.end_to_end.waiting import eventually
 
 POLLS = 'livesheets_reloads_total{outcome="in-sync",trigger="poll"}'
 
 
-@pytest.fixture
-def server(serve: Serve, remote: DataRemote, tmp_path: Path) -> ServerProcess:
+@pytest.fixture(scope="module")
+def _lasting(tmp_path_factory: pytest.TempPathFactory, _isolated_git: None) -> Iterator[Lasting]:
     """A server that looks for itself."""
-    started = serve(tmp_path, remote.path, CFP_DATA_POLL_INTERVAL="1")
-    started.ready(remote.head)
-    return started
+    with lasting_server(tmp_path_factory.mktemp("polled"), CFP_DATA_POLL_INTERVAL="1") as made:
+        yield made
+
+
+@pytest.fixture
+def server(lasting: Lasting) -> ServerProcess:
+    return lasting.server
+
+
+@pytest.fixture
+def remote(lasting: Lasting) -> DataRemote:
+    return lasting.remote
 
 
 def test_a_push_without_a_webhook_becomes_visible(server: ServerProcess, remote: DataRemote) -> None:
@@ -34,9 +44,9 @@ def test_a_push_without_a_webhook_becomes_visible(server: ServerProcess, remote:
 
 
 def test_quiet_polls_are_counted_and_not_logged(server: ServerProcess) -> None:
-    server.log.wait_for("reload.swapped")
-    before = len(server.log.lines)
-    eventually(lambda: server.client.metrics().get(POLLS, 0) >= 2, "two polls")
+    server.log.wait_for("reload.swapped", new_commit=server.client.get("/api").commit)
+    before, polls = len(server.log.lines), server.client.metrics().get(POLLS, 0)
+    eventually(lambda: server.client.metrics().get(POLLS, 0) >= polls + 2, "two polls")
     lines = [line for line in server.log.lines[before:] if line["event"] != "request.finished"]
     assert lines == []
 

@@ -14,8 +14,8 @@ from tests.end_to_end.sample import DEFINITIONS, people
 from tests.end_to_end.server_process import Serve, ServerProcess
 
 READERS = 200
-REVISIONS = 6
-COUNT = 25
+REVISIONS = 5
+COUNT = 20
 PATHS = (
     "/api/people?facet=revision&limit=1000",
     "/api/people/p07",

@@ -61,8 +61,6 @@ def test_sqlite3_opens_and_searches_it_while_the_server_runs(
 
 def test_datasette_opens_and_searches_it_while_the_server_runs(server: ServerProcess) -> None:
     path = str(current(server))
-    inspected = json.loads(run(sys.executable, "-m", "datasette", "inspect", path))
-    assert inspected["current"]["tables"]["people"]["count"] == PEOPLE
     url = "/current/people.json?_search=porto&_shape=array&_size=max"
     rows = json.loads(run(sys.executable, "-m", "datasette", "serve", path, "--get", url))
     expected = server.client.get("/api/people?q=porto&limit=1000").data
@@ -115,33 +113,26 @@ def answers(server: ServerProcess) -> dict[str, tuple[str | None, bytes]]:
     return {path: (reply.headers["ETag"], reply.body) for path, reply in replies.items()}
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [b"", b"not a database" * 100, b"SQLite format 3\0" + bytes(4_080)],
-    ids=["empty", "text", "zeros"],
-)
-def test_a_damaged_state_file_is_built_again(
-    server: ServerProcess, remote: DataRemote, damage: bytes
+DAMAGE = (b"not a database" * 100, b"SQLite format 3\0" + bytes(4_080))
+
+
+def test_a_damaged_state_file_or_one_of_the_future_is_built_again(
+    server: ServerProcess, remote: DataRemote
 ) -> None:
     before = answers(server)
-    server.stop()
-    file = current(server).resolve()
-    for suffix in ("-wal", "-shm"):
-        file.with_name(file.name + suffix).unlink(missing_ok=True)
-    file.write_bytes(damage)
-    server.start()
-    server.ready(remote.head)
-    assert answers(server) == before
-
-
-def test_a_state_file_of_the_future_is_built_again(server: ServerProcess, remote: DataRemote) -> None:
-    before = answers(server)
-    server.stop()
-    with closing(sqlite3.connect(current(server).resolve())) as database:
-        database.execute("PRAGMA user_version = 999")
-    server.start()
-    server.ready(remote.head)
-    assert answers(server) == before
+    for damage in (*DAMAGE, None):
+        server.stop()
+        file = current(server).resolve()
+        if damage is None:
+            with closing(sqlite3.connect(file)) as database:
+                database.execute("PRAGMA user_version = 999")
+        else:
+            for suffix in ("-wal", "-shm"):
+                file.with_name(file.name + suffix).unlink(missing_ok=True)
+            file.write_bytes(damage)
+        server.start()
+        server.ready(remote.head)
+        assert answers(server) == before
 
 
 def test_the_state_folder_may_go_while_the_server_runs(server: ServerProcess, remote: DataRemote) -> None:
