@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from reload.difference import apply_difference
 from reload.errors import DataRejected, Problem
 from reload.policy import DataPolicy
 from reload.problem_table import Listed, Listing
 from reload.repository import Repository
+from reload.schemas import Budget, Schema, pointer
 from reload.scratch import build_from_scratch
 from reload.store import Changes, Store
-from tests.reload.engine import asked, rows_of
+from tests.gitrepo import FIRST_DATE_S, Content, GitRepo
+from tests.reload.engine import asked, opened, rows_of, sheet_of
 
 DEFAULT = DataPolicy()
 QUARANTINE = DataPolicy(invalid="quarantine")
 ENFORCE = DataPolicy(schema="enforce")
+OFF = DataPolicy(schema="off")
 QUARANTINE_ENFORCE = DataPolicy(invalid="quarantine", schema="enforce")
 
 FLAT = "[gitsheet]\nroot = 'people'\npath = '${{ slug }}'\n"
+MakeRepo = Callable[..., GitRepo]
 # Every table that is a function of commit and policy, its rows in an order of their own.
 _TABLES = ("state", "fields", "attachments", "problems", "folded")
 
@@ -79,3 +87,54 @@ def listed(path: Path) -> list[tuple[str, str]]:
     found = listing(path)
     both: tuple[Listed, ...] = (*found.quarantined, *found.warnings)
     return [(each.kind, each.problem.path) for each in both]
+
+
+def repo_of(make: MakeRepo, files: dict[str, Content], definition: str = FLAT, name: str = "data") -> GitRepo:
+    """A repository with a sheet `people` and these files, in one commit."""
+    repo = make(name)
+    repo.write({".gitsheets/people.toml": definition, **files})
+    repo.commit()
+    return repo
+
+
+def built(repo: GitRepo, policy: DataPolicy = DEFAULT, commit: str | None = None) -> Path:
+    with opened(repo.git_dir) as repository:
+        return build(repository, commit or repo.rev(), repo.path / "state", policy)
+
+
+def problems_of(repo: GitRepo, policy: DataPolicy = DEFAULT) -> tuple[Problem, ...]:
+    with opened(repo.git_dir) as repository:
+        return rejection(repository, repo.rev(), repo.path / "refused", policy)
+
+
+def alike(repo: GitRepo, commits: Iterable[str], policy: DataPolicy = DEFAULT) -> Path:
+    """A state file brought through these commits by difference, each time as one built from scratch."""
+    first, *others = commits
+    with opened(repo.git_dir) as repository:
+        store = Store.open(build(repository, first, repo.path / "moved", policy))
+        for commit in [*others, first, *others]:
+            move(repository, store, commit, policy)
+            fresh = build(repository, commit, repo.path / "fresh", policy)
+            assert contents(store.path) == contents(fresh)
+        store.close()
+    return store.path
+
+
+def commit_of(repo: GitRepo, tree: str, parents: Sequence[str], minute: int) -> str:
+    """A commit with any parents, which no branch needs to know."""
+    who = f"Test <test@example.org> {FIRST_DATE_S + 60 * minute} +0000"
+    lines = [f"tree {tree}", *(f"parent {each}" for each in parents), f"author {who}", f"committer {who}"]
+    text = "\n".join([*lines, "", "x\n"]).encode()
+    return repo.git("hash-object", "-t", "commit", "-w", "--stdin", stdin=text)
+
+
+def schema_of(schema: dict[str, Any], budget: Budget | None = None) -> Schema:
+    """A schema as a sheet's definition may hold it, compiled."""
+    definition = orjson.dumps(schema).decode()
+    return Schema(replace(sheet_of(), schema=schema, definition=definition), budget)
+
+
+def violations_of(schema: dict[str, Any], record: object) -> list[tuple[str, str]]:
+    """How a record breaks a schema: (JSON pointer, message)."""
+    found = schema_of(schema).violations(orjson.dumps(record).decode())
+    return [(pointer(each.steps), each.message) for each in found]
