@@ -7,7 +7,6 @@ behind, so every process gets a session of its own and is ended as a whole group
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import resource
 import signal
@@ -242,12 +241,13 @@ class Collector(threading.Thread):
 
     def __init__(self, pipe: IO[bytes]) -> None:
         super().__init__(daemon=True)
-        self._pipe = cast("io.BufferedReader", pipe)
+        self._pipe = pipe
         self._kept = b""
 
     def run(self) -> None:
         with contextlib.suppress(OSError, ValueError):
-            while piece := self._pipe.read1(STDERR_BYTES_MAX):
+            # Past the pipe's buffer and its lock, which the end of the process would wait for.
+            while piece := os.read(self._pipe.fileno(), STDERR_BYTES_MAX):
                 self._kept = (self._kept + piece)[-STDERR_BYTES_MAX:]
 
     def text(self) -> str:

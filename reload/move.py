@@ -44,7 +44,7 @@ class Move:
             self._session.close()
             refused = RefLocked if _LOCKED in str(error).lower() else RefMoved
             raise refused(f"the branch moved or is locked: {error}") from error
-        self._held = [ref for ref, _ in updates]
+        self._held = ["HEAD", *(ref for ref, _ in updates)]  # git locks HEAD with the branch it names
 
     def commit(self) -> None:
         """Move the refs: a few renames, less than a millisecond. Raises RepositoryError where git fails."""

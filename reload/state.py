@@ -13,7 +13,7 @@ import apsw
 
 from reload.child import BuildChild, Job
 from reload.difference import TooLarge, apply_difference
-from reload.errors import StoreError
+from reload.errors import DataRejected, StoreError
 from reload.policy import DataPolicy
 from reload.reader import Reader
 from reload.repository import Repository
@@ -51,21 +51,25 @@ class State:
         self._child = BuildChild()
         self._store: Store | None = None
         self._identity: tuple[int, int] | None = None  # of the file that the store was opened on
+        self._unfit: object = None  # the path and identity of a file that is not to be opened again
         self._replaced: Store | None = None  # by one built from scratch that is not served yet
 
     def advance(self, to: Advance) -> tuple[Snapshot, Mapping[str, Changes]]:
         """A snapshot at a commit, and what it changes against what is served."""
         self._close_replaced()
-        try:
-            store = self._usable_store(to)
-            if store is not None:
+        for _ in range(2):
+            try:
+                store = self._usable_store(to) or self._rebuilt(to)
+                if store is None:
+                    break
                 return self._by_difference(store, to)
-        except TooLarge as reason:
-            self._note("build.from_scratch", reason=str(reason))
-        except _NOT_THE_FILE:
-            raise
-        except (StoreError, apsw.Error) as error:
-            self._drop(f"{type(error).__name__}: {error}")
+            except TooLarge as reason:
+                self._note("build.from_scratch", reason=str(reason))
+                break
+            except _NOT_THE_FILE:
+                raise
+            except (StoreError, apsw.Error) as error:
+                self._drop(f"{type(error).__name__}: {error}")
         return self._from_scratch(to)
 
     def give_up(self, snapshot: Snapshot) -> None:
@@ -113,6 +117,7 @@ class State:
     def _drop(self, reason: str) -> None:
         self._note("state.unfit", reason=reason)
         if self._store is not None:
+            self._unfit = (self._store.path, self._identity)
             self._store.close()
         self._store = None
 
@@ -121,6 +126,7 @@ class State:
         store = self._store
         if store is not None and self._folder.identity(store.path) != self._identity:
             self._drop(f"{store.path.name} was deleted or moved")
+            self._unfit = None
         if self._store is None:
             self._store = self._warm_store()
         store = self._store
@@ -138,20 +144,23 @@ class State:
         path = self._folder.current()
         if path is None:
             self._note("state.unfit", reason="there is no state file yet")
+        if path is None or (path, self._folder.identity(path)) == self._unfit:
             return None
-        try:
-            store = Store.open(path)
-        except (StoreError, apsw.Error) as error:
-            self._note("state.unfit", reason=str(error))
-            return None
-        built_under = store.state_or_none("policy")
-        if built_under == self._policy.noted and store.state_or_none("commit") is not None:
-            self._identity = self._folder.identity(path)
-            return store
-        store.close()
-        reason = f"{path.name} was built under another policy: {built_under or 'none is noted'}"
-        self._note("state.unfit", reason=reason)
-        return None
+        with contextlib.ExitStack() as undo:
+            try:
+                store = Store.open(path)
+                undo.callback(store.close)
+                store.verify()
+                built_under = store.state("policy")
+                if built_under != self._policy.noted:
+                    raise StoreError(f"{path.name} was built under another policy: {built_under}")
+                store.state("commit")
+            except (StoreError, apsw.Error) as error:
+                self._note("state.unfit", reason=str(error))
+                return None
+            undo.pop_all()
+        self._identity = self._folder.identity(path)
+        return store
 
     def _write(
         self, store: Store, repository: Repository, commit: str, approve: Approve | None = None
@@ -175,27 +184,45 @@ class State:
         changes = self._write(store, to.repository, to.commit, to.approve)
         return Snapshot(store.path, store.sheets), changes
 
-    def _from_scratch(self, to: Advance) -> tuple[Snapshot, Mapping[str, Changes]]:
-        repository, built = to.repository, self._folder.new()
+    def _rebuilt(self, to: Advance) -> Store | None:
+        """The state file of what is served, where it was lost, so that it can be told what changes."""
+        if to.served is None or to.repository.resolve(to.served.commit) is None:
+            return None
         with contextlib.ExitStack() as undo:
-            undo.callback(self._folder.discard, built)
-            job = Job(str(repository.git_dir), repository.branch, to.commit, str(built), self._policy)
-            self._child.build(job, to.progress)
-            with contextlib.closing(Store.open(built)) as store:
-                before = dict(to.served.records) if to.served is not None else {}
-                changes = self._changes_to(store, to.served, before)
-                to.approve(before, changes)
-            path = self._folder.keep(built)
-            undo.callback(self._folder.discard, path)
-            store = Store.open(path)
-            undo.callback(store.close)
-            snapshot = Snapshot(path, store.sheets)
+            try:
+                store = self._build(to, to.served.commit, undo)
+            except DataRejected:  # under a policy that has become stricter
+                return None
+            self._folder.point_at(store.path)
+            undo.pop_all()
+        self._store, self._identity = store, self._folder.identity(store.path)
+        return store
+
+    def _from_scratch(self, to: Advance) -> tuple[Snapshot, Mapping[str, Changes]]:
+        with contextlib.ExitStack() as undo:
+            store = self._build(to, to.commit, undo)
+            before = dict(to.served.records) if to.served is not None else {}
+            changes = self._changes_to(store, to.served, before)
+            to.approve(before, changes)
+            snapshot = Snapshot(store.path, store.sheets)
             undo.callback(snapshot.retire)
-            self._folder.point_at(path)
+            self._folder.point_at(store.path)
             undo.pop_all()
         self._replaced, self._store = self._store, store
-        self._identity = self._folder.identity(path)
+        self._identity = self._folder.identity(store.path)
         return snapshot, changes
+
+    def _build(self, to: Advance, commit: str, undo: contextlib.ExitStack) -> Store:
+        """A new state file for a commit, built in a child; `undo` removes it again."""
+        repository, built = to.repository, self._folder.new()
+        undo.callback(self._folder.discard, built)
+        job = Job(str(repository.git_dir), repository.branch, commit, str(built), self._policy)
+        self._child.build(job, to.progress)
+        path = self._folder.keep(built)
+        undo.callback(self._folder.discard, path)
+        store = Store.open(path)
+        undo.callback(store.close)
+        return store
 
     def _changes_to(self, new: Store, served: Served | None, before: Mapping[str, int]) -> dict[str, Changes]:
         """What a newly built file changes against what is served; without its file, by counts alone."""

@@ -180,7 +180,7 @@ class Engine:
         current = self.snapshots.current
         assert current is not None
         rows = {
-            sheet: [tuple(row) for row in map(_row, current.reader.page(sheet, Query(limit=1000))[0])]
+            sheet: [tuple(row) for row in map(_row, current.reader.page(sheet, Query(limit=100_000))[0])]
             for sheet in current.sheets
         }
         return {"commit": current.commit, "counts": dict(current.served.records), "rows": rows}
@@ -191,12 +191,18 @@ class Engine:
         assert seen["commit"] == commit == self.place.branch
         for sheet in SHEETS:
             listing = self.place.git("ls-tree", "-r", commit, f"{sheet}/").splitlines()
+            if sheet not in seen["rows"]:
+                assert f".gitsheets/{sheet}.toml" not in self.place.git(
+                    "ls-tree", "-r", "--name-only", commit
+                )
+                continue
             blobs = {line.split("\t")[1].removeprefix(f"{sheet}/"): line.split()[2] for line in listing}
-            rows = seen["rows"].get(sheet, [])
+            rows = seen["rows"][sheet]
             assert {f"{path}.toml": blob for path, blob, _ in rows} == blobs
-            assert seen["counts"].get(sheet, 0) == len(rows)
+            assert seen["counts"][sheet] == len(rows)
         assert not self.reloader.busy
-        assert self.place.leftovers() == []
+        leftovers = self.place.leftovers()
+        assert leftovers == []
 
     async def refuses(self, outcome: str, *accept: Consent, announced: str | None = None) -> Outcome:
         """A reload ends so and changes nothing: not the ref, not the snapshot, not what readers see."""
