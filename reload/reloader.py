@@ -17,7 +17,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from reload.ancestry import Ancestry
 from reload.build import Builder
+from reload.chase import Chase
 from reload.errors import BuildFailed, DataRejected, ReloadError
 from reload.history import Consent
 from reload.journal import Journal
@@ -27,8 +29,6 @@ from reload.snapshot import Snapshot, Snapshots
 
 ANNOUNCED_RETRIES = 3
 ANNOUNCED_RETRY_S = 0.5
-CHASE_FIRST_S = 2.0
-CHASE_MAX_S = 60.0
 
 Observer = Callable[[Outcome], None]
 
@@ -68,7 +68,8 @@ class Reloader:
         self._waiting: Waiting | None = None
         self._remote_commit: str | None = None
         self._answered = False
-        self._chase: asyncio.Task[None] | None = None
+        self._ancestry = Ancestry(builder.contains)
+        self._chase = Chase(journal, lambda: self._join(Trigger.WEBHOOK, frozenset()))
         self._closed = False
         self.on_progress: Callable[[int, int], None] = lambda done, total: None
 
@@ -104,7 +105,11 @@ class Reloader:
             return known
         for attempt in range(ANNOUNCED_RETRIES):
             outcome = await self._join(trigger, consent)
-            if announced is None or not outcome.ok or await self._contains(outcome.new_commit, announced):
+            if (
+                announced is None
+                or not outcome.ok
+                or await self._ancestry.contains(outcome.new_commit, announced)
+            ):
                 return outcome
             if attempt < ANNOUNCED_RETRIES - 1:
                 await asyncio.sleep(ANNOUNCED_RETRY_S)
@@ -115,9 +120,8 @@ class Reloader:
         self._closed = True
         await asyncio.to_thread(self._builder.stop)
         waiting = self._waiting.task if self._waiting is not None else None
-        tasks = {task for task in (self._chase, self._running, waiting) if task is not None}
-        if self._chase is not None:
-            self._chase.cancel()
+        await self._chase.close()
+        tasks = {task for task in (self._running, waiting) if task is not None}
         if tasks:
             await asyncio.wait(tasks)
         await asyncio.to_thread(self._worker.shutdown)
@@ -126,32 +130,20 @@ class Reloader:
     async def _known(self, trigger: Trigger, announced: str) -> Outcome | None:
         """The in-sync outcome, where the announced commit is served already."""
         begun = time.perf_counter()
-        current = self._snapshots.current
-        if current is None or not await self._contains(current.commit, announced):
-            return None
-        elapsed = round((time.perf_counter() - begun) * 1000, 3)
-        return Outcome(
-            _new_id(),
-            trigger,
-            "in-sync",
-            current.commit,
-            current.commit,
-            datetime.now(UTC),
-            elapsed,
-        )
-
-    async def _contains(self, tip: str | None, announced: str) -> bool:
-        if tip is None or tip.startswith(announced):
-            return tip is not None
-        try:
-            return await asyncio.to_thread(self._builder.contains, tip, announced)
-        except (ReloadError, OSError):
-            return False
+        asked_of: Snapshot | None = None
+        while (current := self._snapshots.current) is not asked_of and current is not None:
+            if await self._ancestry.contains(current.commit, announced):
+                commit, elapsed = current.commit, _ms_since(begun)
+                return Outcome(_new_id(), trigger, "in-sync", commit, commit, datetime.now(UTC), elapsed)
+            asked_of = current  # another one may be served by now
+        return None
 
     async def _missing(self, outcome: Outcome, announced: str) -> Outcome:
-        """The outcome for a commit that is not there; it is looked for later."""
+        """The outcome for a commit that is not there; it is looked for later.
+
+        What the remote said has been reported with the reload that fetched; this one adds no more.
+        """
         error = CommitNotOnBranch(f"commit {announced} is not on the branch after fetching it")
-        # What the remote said has been reported with the reload that fetched; this one adds no more.
         missing = Outcome(
             _new_id(),
             outcome.trigger,
@@ -164,23 +156,9 @@ class Reloader:
             remote_commit=outcome.remote_commit,
             error=error,
         )
-        self._expect(announced)
+        self._chase.after(announced)
         await self._report(missing)
         return missing
-
-    def _expect(self, announced: str) -> None:
-        """Remember an announced commit and look for it, ever less often, until it is there or overdue."""
-        self._journal.announce(announced)
-        if self._chase is None or self._chase.done():
-            self._chase = asyncio.create_task(self._look_until_there())
-
-    async def _look_until_there(self) -> None:
-        wait_s = CHASE_FIRST_S
-        while self._journal.awaits_announced:
-            await asyncio.sleep(wait_s)
-            wait_s = min(wait_s * 2, CHASE_MAX_S)
-            if self._journal.awaits_announced:
-                await self._join(Trigger.WEBHOOK, frozenset())
 
     async def _join(self, trigger: Trigger, consent: frozenset[Consent], fetch: bool = True) -> Outcome:
         """The outcome of a reload that begins from now on, shared with whoever else waits for it."""
@@ -210,7 +188,7 @@ class Reloader:
         announced = self._journal.announced
         if announced is not None and outcome.fetched:
             for tip in dict.fromkeys((outcome.new_commit, outcome.remote_commit)):
-                if tip is not None and await self._contains(tip, announced.commit):
+                if tip is not None and await self._ancestry.contains(tip, announced.commit):
                     self._journal.arrived()
         for observe in self._observers:
             self._tell(observe, outcome)
@@ -244,7 +222,7 @@ class Reloader:
             failed = BuildFailed(f"{type(error).__name__}: {error}")
             failed.__cause__ = _kept(error)
             ending = {"outcome": failed.outcome, "error": failed}
-        elapsed = round((time.perf_counter() - begun) * 1000, 3)
+        elapsed = _ms_since(begun)
         ending |= {"remote_commit": self._remote_commit, "answered": self._answered}
         return replace(outcome, duration_ms=elapsed, **ending)
 
@@ -303,6 +281,7 @@ class Reloader:
             "outcome": "rewritten" if prepared.target.lost else "fast-forwarded",
             "new_commit": prepared.snapshot.commit,
             "changes": prepared.changes,
+            "problems": prepared.snapshot.listed,
             "rebuilt": True,
         }
 
@@ -327,6 +306,10 @@ def _kept(error: Exception) -> Exception:
         if each is not None:
             traceback.clear_frames(each.__traceback__)
     return error
+
+
+def _ms_since(begun: float) -> float:
+    return round((time.perf_counter() - begun) * 1000, 3)
 
 
 def _new_id() -> str:

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 
+from reload.errors import PROBLEMS_MAX, Problem
 from reload.query import Query
 from reload.reader import Reader, sortable
 from reload.sheets import Sheet
@@ -92,6 +93,12 @@ class Snapshot:
         self._leases = 0
         self._retired = False
         self._guard = threading.Lock()
+
+    @property
+    def listed(self) -> tuple[Problem, ...]:
+        """What is wrong with the commit although it is served: its quarantined records, then its warnings."""
+        every = (*self.listing.quarantined, *self.listing.warnings)
+        return tuple(each.problem for each in every[:PROBLEMS_MAX])
 
     @property
     def commit(self) -> str:

@@ -40,6 +40,12 @@ class Gauges(Collector):
         yield _by_sheet("livesheets_records", "Records served.", records)
         text = "Problems of the commit that was refused, by sheet; '' for files of no sheet."
         yield _by_sheet("livesheets_problems", text, _by_folder(rejected, records))
+        listing = current.listing if current else None
+        text = "Quarantined records and warnings of the commit that is served, by sheet."
+        yield _by_sheet("livesheets_listed_problems", text, listing.counts if listing else {})
+        text = "Records served in their last readable version, or not at all."
+        quarantined = listing.quarantined_count if listing else 0
+        yield _gauge("livesheets_records_quarantined", text, quarantined)
         yield from self._reloads()
         yield from _served(current)
         lines = self._log_lines_dropped()
