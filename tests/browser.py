@@ -57,17 +57,17 @@ def browser(folder: Path) -> Iterator[Browser]:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    loop = asyncio.new_event_loop()
     try:
         port, path = eventually(lambda: _listening(profile), "the browser listens").split("\n")
-        connection = loop.run_until_complete(_connect(f"ws://127.0.0.1:{port}{path}"))
-        yield Browser(loop, connection)
-        connection.close()
+        with asyncio.Runner() as runner:
+            connection = runner.run(_connect(f"ws://127.0.0.1:{port}{path}"))
+            try:
+                yield Browser(runner, connection)
+            finally:
+                runner.run(_close(connection))
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        loop.run_until_complete(asyncio.sleep(0))
-        loop.close()
 
 
 def _listening(profile: Path) -> str:
@@ -83,11 +83,17 @@ async def _connect(url: str) -> WebSocketClientConnection:
     return await websocket_connect(url, max_message_size=MESSAGE_BYTES_MAX)
 
 
+async def _close(connection: WebSocketClientConnection) -> None:
+    connection.close()
+    while await connection.read_message() is not None:
+        pass
+
+
 class Browser:
     """Opens tabs."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, connection: WebSocketClientConnection) -> None:
-        self._loop = loop
+    def __init__(self, runner: asyncio.Runner, connection: WebSocketClientConnection) -> None:
+        self._runner = runner
         self._connection = connection
         self._numbers = itertools.count(1)
         self.events: list[dict[str, Any]] = []
@@ -102,7 +108,7 @@ class Browser:
         """The result of a DevTools command."""
         number = next(self._numbers)
         message = {"id": number, "method": method, "params": parameters}
-        self._connection.write_message(json.dumps(message | ({"sessionId": session} if session else {})))
+        self._runner.run(self._send(json.dumps(message | ({"sessionId": session} if session else {}))))
         while True:
             answer = self.next_message()
             if answer.get("id") == number:
@@ -112,17 +118,18 @@ class Browser:
 
     def next_message(self) -> dict[str, Any]:
         """The next message of the browser; events among them are kept."""
-        waiting = asyncio.wait_for(_read(self._connection), DEADLINE_S)
-        message: dict[str, Any] = json.loads(self._loop.run_until_complete(waiting))
+        message: dict[str, Any] = json.loads(self._runner.run(self._read()))
         if "method" in message:
             self.events.append(message)
         return message
 
+    async def _send(self, message: str) -> None:
+        await self._connection.write_message(message)
 
-async def _read(connection: WebSocketClientConnection) -> str | bytes:
-    message = await connection.read_message()
-    assert message is not None, "the browser has gone"
-    return message
+    async def _read(self) -> str | bytes:
+        message = await asyncio.wait_for(self._connection.read_message(), DEADLINE_S)
+        assert message is not None, "the browser has gone"
+        return message
 
 
 class Tab:
