@@ -10,6 +10,7 @@
     │   ├── ObjectMissing       an object that a commit needs cannot be read
     │   └── RefMoved            the branch moved under us (compare-and-swap lost)
     │       └── RefLocked       another git holds the branch's lock, or left it behind
+    ├── CommitNotOnBranch       the announced commit is not there, even after fetching again
     ├── HistoryRefused          the remote's history is no continuation of what is served
     │   ├── Diverged            both sides have commits of their own
     │   └── Rewound             the remote moved back to an ancestor
@@ -88,6 +89,12 @@ class RefLocked(RefMoved):
     """The lock of a ref is held by another git, or was left behind by one that was killed."""
 
     reason = "lock-stuck"
+
+
+class CommitNotOnBranch(ReloadError):
+    """The announced commit is not on the branch, even after fetching it again."""
+
+    outcome = "commit-not-on-branch"
 
 
 class HistoryRefused(ReloadError):

@@ -20,7 +20,7 @@ from typing import Any
 from reload.ancestry import Ancestry
 from reload.build import Builder
 from reload.chase import Chase
-from reload.errors import BuildFailed, DataRejected, ReloadError
+from reload.errors import BuildFailed, CommitNotOnBranch, DataRejected, ReloadError
 from reload.history import Consent
 from reload.journal import Journal
 from reload.outcome import Outcome, Trigger
@@ -41,12 +41,6 @@ class Waiting:
         self.fetch = False
         self.consent: frozenset[Consent] = frozenset()
         self.task: asyncio.Task[Outcome] | None = None
-
-
-class CommitNotOnBranch(ReloadError):
-    """The announced commit is not on the branch, even after fetching it again."""
-
-    outcome = "commit-not-on-branch"
 
 
 class Reloader:
@@ -105,11 +99,9 @@ class Reloader:
             return known
         for attempt in range(ANNOUNCED_RETRIES):
             outcome = await self._join(trigger, consent)
-            if (
-                announced is None
-                or not outcome.ok
-                or await self._ancestry.contains(outcome.new_commit, announced)
-            ):
+            if announced is None or not outcome.ok:
+                return outcome
+            if await self._ancestry.contains(outcome.new_commit, announced):
                 return outcome
             if attempt < ANNOUNCED_RETRIES - 1:
                 await asyncio.sleep(ANNOUNCED_RETRY_S)
