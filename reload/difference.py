@@ -53,12 +53,11 @@ def apply_difference(
 def _apply_all(build: Build) -> dict[str, Changes]:
     repository, store, commit = build.repository, build.store, build.commit
     found = _found(repository, store.commit, commit)
-    one_commit = repository.first_parent(commit) == store.commit
     changes: dict[str, Changes] = {}
     redefined = _redefine(build, found, changes)
     for name in [name for name in store.sheets if name not in redefined]:
         edits = edits_of(store, store.sheets[name], found)
-        changes[name] = _apply(build, store.sheets[name], edits, one_commit)
+        changes[name] = _apply(build, store.sheets[name], edits)
     return changes
 
 
@@ -116,10 +115,10 @@ def compared(before: dict[str, tuple[str, str]], after: dict[str, tuple[str, str
     return Changes(len(after) - len(common), modified, len(before) - len(common))
 
 
-def _apply(build: Build, sheet: Sheet, edits: Edits, one_commit: bool) -> Changes:
-    """Bring one sheet to the commit; `one_commit` where that is the next on the first-parent history."""
+def _apply(build: Build, sheet: Sheet, edits: Edits) -> Changes:
     store, name, changes = build.store, sheet.name, Changes()
-    _look_again(build, sheet, edits, one_commit)
+    if build.policy.invalid == "quarantine":
+        _look_again(build, sheet, edits)
     for file in edits.touched:
         store.problems.forget(name, file)
     for path in edits.removals:
@@ -133,16 +132,19 @@ def _apply(build: Build, sheet: Sheet, edits: Edits, one_commit: bool) -> Change
     return changes
 
 
-def _look_again(build: Build, sheet: Sheet, edits: Edits, one_commit: bool) -> None:
+def _look_again(build: Build, sheet: Sheet, edits: Edits) -> None:
     """Add to the edits the quarantined files whose last readable version may be another now.
 
     A file that is as it was may have been another in between, and a merge may put another history
     before it. Only from one commit to the next is neither possible.
     """
-    if build.policy.invalid != "quarantine" or one_commit:
-        return
-    for listed in build.store.problems.unserved(sheet.name):
-        if listed.kind == "quarantined" and listed.path not in edits.touched:
+    waiting = [
+        listed
+        for listed in build.store.problems.unserved(sheet.name)
+        if listed.kind == "quarantined" and listed.path not in edits.touched
+    ]
+    if waiting and build.repository.first_parent(build.commit) != build.store.commit:
+        for listed in waiting:
             edits.look_again(sheet, listed)
 
 
