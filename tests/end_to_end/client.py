@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
@@ -103,19 +104,16 @@ class Client:
         """A connection that is kept alive between requests."""
         return Connection(self.port)
 
-    def exchange(self, sent: bytes, *, close: bool = True) -> bytes:
-        """Everything the server sends for raw bytes, until it closes; `close` ends our side first."""
+    def exchange(self, sent: bytes) -> bytes:
+        """Everything the server sends for raw bytes, until it closes, be it before it has read them all."""
+        received = bytearray()
         with socket.create_connection(("127.0.0.1", self.port), TIMEOUT_S) as raw:
-            raw.sendall(sent)
-            if close:
-                raw.shutdown(socket.SHUT_WR)
-            received = bytearray()
-            try:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                raw.sendall(sent)
+            with contextlib.suppress(ConnectionResetError):
                 while piece := raw.recv(65_536):
                     received += piece
-            except ConnectionResetError:
-                pass  # closed without reading all that we sent
-            return bytes(received)
+        return bytes(received)
 
 
 class Connection:

@@ -23,7 +23,10 @@ class Seen:
 
 @dataclass
 class Crowd:
-    """`size` readers who ask for `paths` in turn until `enough` says so; `seen` has one list a reader."""
+    """`size` readers who ask for `paths` in turn until `enough` says so; `seen` has one list a reader.
+
+    `{turn}` in a path becomes a number that differs from turn to turn, so that no answer is at hand.
+    """
 
     port: int
     paths: tuple[str, ...]
@@ -41,7 +44,7 @@ class Crowd:
         turn = number
         try:
             while not self.enough():
-                path = self.paths[turn % len(self.paths)]
+                path = self.paths[turn % len(self.paths)].format(turn=turn)
                 turn += 1
                 async with asyncio.timeout(TIMEOUT_S):
                     self.seen[number].append(await _ask(reader, writer, path))

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
+from tests.end_to_end.arrivals import await_arrivals
 from tests.end_to_end.client import RELOAD_PATH, SECRET, Client, Reply
 from tests.end_to_end.git_on_path import GitOnPath
 from tests.end_to_end.lasting import Lasting
 from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.sample import person
 from tests.end_to_end.server_process import ServerProcess
-from tests.end_to_end.waiting import eventually
 
 CALLERS = 10
 
@@ -45,19 +44,8 @@ def call_while_fetching(
 ) -> list[Future[Reply]]:
     """Calls that have all arrived when this returns, though none can be answered yet."""
     calls = [callers.submit(client.reload, request) for request in requests]
-    # The server counts calls only when they end, so the kernel tells that everybody is connected; requests
-    # that come later are answered only after those before them were taken.
-    eventually(lambda: connections_to(client.port) >= len(requests), "every caller is connected")
-    for _ in range(CALLERS):
-        assert client.get("/healthz").status == 200
+    await_arrivals(client, len(requests))
     return calls
-
-
-def connections_to(port: int) -> int:
-    """How many connections to a local port are established, by Linux's own list."""
-    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    rows = [line.split() for line in lines]
-    return sum(local.endswith(f":{port:04X}") and state == "01" for _, local, _, state, *_ in rows)
 
 
 def test_ten_calls_at_once_cost_two_fetches_and_every_answer_is_true(

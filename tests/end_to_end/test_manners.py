@@ -67,7 +67,7 @@ def test_a_method_that_a_route_lacks_is_refused_with_those_it_has(
 def test_an_unknown_method_is_refused(shared: ServerProcess, method: str) -> None:
     for path in ("/api/people", "/healthz", RELOAD_PATH):
         request = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-        received = shared.client.exchange(request.encode(), close=False)
+        received = shared.client.exchange(request.encode())
         assert received.split(b" ", 2)[1] in (b"400", b"405"), received
 
 
@@ -240,7 +240,7 @@ ODD_LINES = (
 def test_control_characters_in_a_request_never_reach_a_log_line_unescaped(
     shared: ServerProcess, line: bytes
 ) -> None:
-    received = shared.client.exchange(line + b"\r\nHost: x\r\nConnection: close\r\n\r\n", close=False)
+    received = shared.client.exchange(line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert received.split(b" ", 2)[1] in (b"200", b"400", b"404"), received
     assert shared.client.get("/healthz", X_Request_Id="after-odd-lines").status == 200
     shared.log.wait_for("request.finished", request_id="after-odd-lines")
@@ -251,7 +251,7 @@ def test_requests_that_come_at_once_are_answered_in_their_order(shared: ServerPr
     paths = ("/api/people/p01", "/api/_search?q=food", "/healthz", "/api/people?facet=tags", "/api/nothing")
     one = "GET {} HTTP/1.1\r\nHost: x\r\n"
     sent = "\r\n".join([*map(one.format, paths), one.format("/api/people/p02") + "Connection: close\r\n\r\n"])
-    received = shared.client.exchange(sent.encode(), close=False)
+    received = shared.client.exchange(sent.encode())
     bodies = [part.partition(b"\r\n\r\n")[2] for part in received.split(b"HTTP/1.1 ")[1:]]
     expected = [shared.client.get(path).body for path in (*paths[:-1], "/api/people/p02")]
     assert bodies[:4] + bodies[5:] == expected
@@ -266,6 +266,6 @@ def test_a_body_that_a_read_does_not_need_leaves_the_connection_in_step(shared: 
 
 
 def test_an_old_client_is_answered_and_let_go(shared: ServerProcess) -> None:
-    received = shared.client.exchange(b"GET /api/people/p01 HTTP/1.0\r\n\r\n", close=False)
+    received = shared.client.exchange(b"GET /api/people/p01 HTTP/1.0\r\n\r\n")
     assert received.startswith(b"HTTP/1.1 200 ")
     assert received.endswith(shared.client.get("/api/people/p01").body)

@@ -17,12 +17,12 @@ READERS = 200
 REVISIONS = 5
 COUNT = 20
 PATHS = (
-    "/api/people?facet=revision&limit=1000",
+    "/api/people?facet=revision&limit=1000&age__gt=-{turn}",
     "/api/people/p07",
     "/api/_search?q=person&limit=100",
     "/api",
     "/api/people?sort=-joined&limit=7&fields=revision,name",
-    "/api/people?q=person&facet=revision",
+    "/api/people?q=person&facet=revision&age__gt=-{turn}",
 )
 
 
