@@ -91,7 +91,8 @@ def _parse_exactly(text: str, refused: Unreadable | None = None) -> dict[str, An
     except tomllib.TOMLDecodeError as error:
         found = _located(str(error))
         message = refused.message if refused else found.message
-        raise Unreadable(message, found.line, found.column) from None
+        line, column = _end_of(text) if "at end of document" in str(error) else (found.line, found.column)
+        raise Unreadable(message, line, column) from None
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, for one
         raise refused or Unreadable(str(error)) from None
     if _exceeds_integers(table):
@@ -111,6 +112,12 @@ def _located(message: str) -> Unreadable:
     found = _LOCATION.search(message)
     line, column = (int(found[1]), int(found[2])) if found else (0, 0)
     return Unreadable(_LOCATION.sub("", message).removeprefix("ValueError: "), line, column)
+
+
+def _end_of(text: str) -> tuple[int, int]:
+    """Line and column after the last character that is no space."""
+    end = text.rstrip()
+    return end.count("\n") + 1, len(end) - end.rfind("\n")
 
 
 def _exceeds_integers(value: object) -> bool:

@@ -36,6 +36,8 @@ def test_every_unreadable_file_is_named_with_line_and_rule_and_not_only_the_firs
         "table": ("[a]\n[b]\n[a]\n", 3),
         "date": ("a = 2024-13-01\n", 1),
         "return": ("a = 1\rb = 2\n", 1),
+        "end": ("a = 1\nb =", 2),
+        "text": ("a = 1\nb = '''x\n\n", 2),
         "bytes": (b"a = '\xff'\n".decode("latin-1").encode("latin-1"), 1),
     }
     repo = repo_of(tmp_git, {f"people/{name}.toml": data for name, (data, _) in faults.items()})
