@@ -211,6 +211,7 @@ class Git:
         watcher.start()
         try:
             yield process.stdout
+            process.stdout.close()  # who leaves early has git fail instead of waiting for a reader
             process.popen.wait()
         finally:
             process.kill()
