@@ -1,13 +1,12 @@
-"""The bytes of a record file as a Record: its JSON, its search text and its shape; or the Problem that prevents it."""
+"""The bytes of a record file as a Record (JSON, search text, shape), or the Problem that prevents it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, datetime, time
+from functools import lru_cache
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -21,10 +20,10 @@ FIELD_BREAK = "\ue000"
 # Mark the hits in a snippet; they cannot occur in a search text.
 HIT_START, HIT_END = "\x02", "\x03"
 
+_BREAK = f"\n{FIELD_BREAK}\n"
 _UNSEARCHABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ue000]")
 # As in gitsheets, blank lines after a delimiter belong to it; its idea of space has no separators.
 _DELIMITER = re.compile(r"^\+\+\+[^\S\x1c-\x1f]*$", re.MULTILINE)
-_OFFSET_UTC = "+00:00"
 
 Kind = str
 KINDS: dict[type, Kind] = {
@@ -40,8 +39,7 @@ KINDS: dict[type, Kind] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record, ready to be stored.
 
     `json` is what readers get; `text` is what is searched; `shape` names every field with its kind
@@ -59,13 +57,13 @@ def read_record(sheet: Sheet, path: str, blob: str, data: bytes) -> Record | Pro
     """The record that a file of `sheet` holds, or the Problem that makes it unreadable."""
     try:
         table = _decode(sheet, data)
-        return Record(
-            path,
-            blob,
-            orjson.dumps(table, _json_form, orjson.OPT_PASSTHROUGH_DATETIME).decode(),
-            _searchable(_texts(table) if sheet.search is None else _chosen(table, sheet.search)),
-            shape_of(table),
-        )
+        json = orjson.dumps(table, None, orjson.OPT_UTC_Z).decode()
+        texts: list[str] = []
+        if sheet.search is None:
+            _gather(table, texts)
+        else:
+            _gather_chosen(table, sheet.search, texts)
+        return Record(path, blob, json, _searchable(texts, json), shape_of(table))
     except toml.Unreadable as error:
         return Problem(sheet.file_of(path), error.line, error.column, error.message)
 
@@ -103,45 +101,57 @@ def split_front_matter(text: str) -> tuple[str, str, int]:
     return text[start : closing.start()], body, text.count("\n", 0, start) + 1
 
 
-def _json_form(value: object) -> str:
-    """TOML dates as text that keeps their kind: `2024-01-02`, `03:04:05`, `2024-01-02T03:04:05+02:00`."""
-    if isinstance(value, date | time):
-        text = value.isoformat()
-        return text.removesuffix(_OFFSET_UTC) + "Z" if text.endswith(_OFFSET_UTC) else text
-    raise TypeError(f"{type(value)} is no TOML value")
+def _gather(value: object, texts: list[str]) -> None:
+    """Add every string in a value, in order, nested ones too."""
+    kind = type(value)
+    if kind is str:
+        texts.append(value)  # type: ignore[arg-type]
+    elif kind is dict:
+        for item in value.values():  # type: ignore[attr-defined]
+            # Most fields are plain strings: no call for those.
+            if type(item) is str:
+                texts.append(item)
+            elif type(item) is dict or type(item) is list:
+                _gather(item, texts)
+    elif kind is list:
+        for item in value:  # type: ignore[attr-defined]
+            _gather(item, texts)
 
 
-def _texts(value: object) -> Iterator[str]:
-    """Every string in a value, in order, nested ones too."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
-
-
-def _chosen(table: dict[str, Any], fields: tuple[str, ...]) -> Iterator[str]:
+def _gather_chosen(table: dict[str, Any], fields: tuple[str, ...], texts: list[str]) -> None:
     for field in fields:
         value: object = table
         for key in field.split("."):
             value = value.get(key) if isinstance(value, dict) else None
-        yield from _texts(value)
+        _gather(value, texts)
 
 
-def _searchable(texts: Iterator[str]) -> str:
-    joined = "\x1f".join(texts)
-    return _UNSEARCHABLE.sub(_replacement, joined)
+def _searchable(texts: list[str], json: str) -> str:
+    """The texts with FIELD_BREAK between them, and without what would be mistaken for a mark of ours.
 
-
-def _replacement(found: re.Match[str]) -> str:
-    return f"\n{FIELD_BREAK}\n" if found[0] == "\x1f" else " "
+    JSON escapes every control character with a backslash, so that its text tells quickly that there
+    is none.
+    """
+    if "\\" in json or FIELD_BREAK in json:
+        texts = [_UNSEARCHABLE.sub(" ", text) for text in texts]
+    return _BREAK.join(texts)
 
 
 def shape_of(table: dict[str, Any]) -> tuple[tuple[str, Kind], ...]:
     """Every field of a record with its kind; the same for the TOML values and for their JSON."""
+    types = tuple(map(type, table.values()))
+    if dict in types or float in types:
+        return _shape_of_any(table)
+    return _shape_of_flat(tuple(table), types)
+
+
+@lru_cache(maxsize=1024)
+def _shape_of_flat(keys: tuple[str, ...], types: tuple[type, ...]) -> tuple[tuple[str, Kind], ...]:
+    """The shape of a record whose types tell it: most records of a sheet share one."""
+    return tuple((key, KINDS.get(each, "null")) for key, each in zip(keys, types, strict=True))
+
+
+def _shape_of_any(table: dict[str, Any]) -> tuple[tuple[str, Kind], ...]:
     shape: list[tuple[str, Kind]] = []
     for key, value in table.items():
         kind = KINDS.get(type(value), "null")
