@@ -20,6 +20,7 @@ from tests.benchmarks.conditions import conditions
 from tests.benchmarks.dataset import FOLDER_RECORDS, Dataset
 from tests.benchmarks.findings import Findings
 from tests.benchmarks.measurements import Series
+from tests.benchmarks.noise import listened_to
 from tests.benchmarks.page import write_page
 from tests.benchmarks.process import PROJECT
 from tests.benchmarks.results import Results
@@ -103,7 +104,10 @@ def _measure(
         if series is None:
             begun = time.monotonic()
             progress.update(whole, description=f"{name}, {tables.title(dataset)}")
-            series = PARTS[name].measure(bench, dataset)
+            noise: Series = {}
+            with listened_to(noise):
+                series = PARTS[name].measure(bench, dataset)
+            series |= noise
             results.put(key, series)
             progress.console.print(f"{name}, {tables.title(dataset)}: {time.monotonic() - begun:.0f} s")
         findings.series[name, dataset] = series

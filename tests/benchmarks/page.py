@@ -31,6 +31,7 @@ def write_page(folder: Path, findings: Findings, soak: Series | None, conditions
         "builds": lambda: tables.builds(findings),
         "rates": lambda: tables.rates(findings),
         "latencies": lambda: tables.latencies(findings),
+        "noise": lambda: tables.noise(findings),
         "searches": lambda: tables.searches(findings),
         "soak": lambda: tables.soak(soak) if soak else "Not measured in this run.",
         "conditions": lambda: tables.table(("", ""), conditions.items()),

@@ -83,7 +83,14 @@ def _growth(findings: Findings) -> Draw:
 
 
 def _rates(series: Series) -> Draw:
-    kinds = {"record": "one record", "page": "page of 50", "search": "search", "not_modified": "304"}
+    kinds = {
+        "record": "one record",
+        "page": "page, new",
+        "page_cached": "page, cached",
+        "search": "search, new",
+        "search_cached": "search, cached",
+        "not_modified": "304",
+    }
     peers = {"": ("Livesheets", OURS), "_tornado": ("bare Tornado", FLOOR), "_datasette": ("Datasette", PEER)}
 
     def plot(figure: Any, pyplot: Any) -> None:

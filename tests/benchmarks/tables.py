@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from tests.benchmarks.dataset import Dataset
 from tests.benchmarks.findings import Findings
 from tests.benchmarks.measurements import Sample, Series
+from tests.benchmarks.noise import KEY
 from tests.benchmarks.parts.latency import SHARES
 from tests.benchmarks.rows import GROWTH_MS, GROWTH_TIMES, Judged
 from tests.benchmarks.soak import ALLOWED_GROWTH, SUBJECTS
@@ -87,10 +88,11 @@ def rates(findings: Findings) -> str:
     """Requests a second of every server."""
     kinds = {
         "record": "one record",
-        "page": "page of 50, each different",
-        "page_cached": "page of 50, from the cache",
-        "search": "search, each different",
-        "not_modified": "304",
+        "page": "page of 50 that nobody has asked for",
+        "page_cached": "page of 50 from the cache",
+        "search": "search that nobody has asked for",
+        "search_cached": "search from the cache",
+        "not_modified": "304 for a page",
     }
     header = ("dataset", "answer", "Livesheets", "bare Tornado", "Datasette", "bytes of ours, with headers")
     rows = []
@@ -134,6 +136,19 @@ def searches(findings: Findings) -> str:
         for dataset, series in _of_part(findings, "search-latency")
     )
     return table(header, rows)
+
+
+def noise(findings: Findings) -> str:
+    """What other work took of the processors while each part was measured."""
+    known = [series[KEY][0] for series in findings.series.values() if KEY in series]
+    if not known:
+        return "How much other work there was, is not known."
+    rows = []
+    for dataset in findings.datasets:
+        parts = {part: series for (part, of), series in findings.series.items() if of == dataset}
+        shares = [f"{part} {series[KEY][0]:.0%}" for part, series in parts.items() if KEY in series]
+        rows.append([title(dataset), ", ".join(shares)])
+    return table(("dataset", "share of all processors that other work took meanwhile"), rows)
 
 
 def soak(series: Series) -> str:

@@ -7,7 +7,7 @@ import random
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,17 +81,17 @@ def _write_requests(path: Path, dataset: Dataset, served: Served) -> None:
 
 
 def _commits(state: str, pushes: Pushes, served: Served, seconds: float) -> Iterator[str]:
-    """Pushes to reload while readers read, prepared before: enough of them for the time."""
-    prepare: Callable[[], str]
+    """Pushes to reload while readers read.
+
+    A change of the definition, which makes everything be built from scratch, is prepared when it is
+    needed. Changes of a record take longer to prepare, so enough of them are made before.
+    """
     if state == "idle":
         return iter(())
-    prepare = pushes.prepare_definition if state == "build" else lambda: pushes.prepare(1)[0]
-    lasted_s = 0.0
-    for _ in range(2):  # the first brings with it what was prepared before and not needed
-        commit = prepare()
-        pushes.publish(commit)
-        lasted_s = served.reload(commit).call_ms / 1000
-    return iter([prepare() for _ in range(int(1.5 * seconds / lasted_s) + 2)])
+    if state == "build":
+        return iter(pushes.prepare_definition, "")
+    lasted_s = served.push(pushes, 1).call_ms / 1000
+    return iter([pushes.prepare(1)[0] for _ in range(int(1.5 * seconds / lasted_s) + 2)])
 
 
 def _during(
