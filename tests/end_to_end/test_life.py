@@ -134,7 +134,7 @@ def test_a_caller_whose_fetch_hangs_is_told_after_the_time_allowed(
         eventually(lambda: server.client.get("/healthz").status == 200, "it answers meanwhile")
         assert call.result().problem(502, "fetch-failed")["reason"] == "timeout"
         call = callers.submit(server.client.reload)
-        eventually(lambda: any_fetch(server), "git runs")
+        await_arrivals(server.client, 1)
         server.process.send_signal(signal.SIGTERM)
         call.result().problem(502, "fetch-failed")
         server.ended(0)
@@ -193,10 +193,3 @@ def test_a_fetch_that_a_killed_server_left_behind_ends_with_the_next_start(
         server.start()
         server.ready(remote.head)
         eventually(lambda: not left_behind & set(server.others()), "the orphan has ended")
-
-
-def test_hanging_up_asks_for_a_reload(server: ServerProcess, remote: DataRemote) -> None:
-    new = remote.push({"people/p01.toml": person(1, name="Renamed")})
-    server.process.send_signal(signal.SIGHUP)
-    server.ready(new)
-    assert server.running

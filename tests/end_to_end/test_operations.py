@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from datetime import UTC, datetime
 from typing import Any
 
@@ -203,3 +204,10 @@ def test_looking_costs_no_git(shared: ServerProcess, path: str) -> None:
     for _ in range(3):
         shared.client.get(path, Authorization=f"Bearer {SECRET}")
     assert len(shared.others()) == before
+
+
+def test_hanging_up_asks_for_a_reload(server: ServerProcess, remote: DataRemote) -> None:
+    new = remote.push({"people/p01.toml": person(1, name="Renamed")})
+    server.process.send_signal(signal.SIGHUP)
+    server.ready(new)
+    assert server.running
