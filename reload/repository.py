@@ -10,16 +10,31 @@ import contextlib
 import io
 import re
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import IO, Literal, NamedTuple
+from typing import Literal
 
 from reload import upkeep
 from reload.errors import BranchMissing, BranchUnborn, FetchFailed, ObjectMissing
 from reload.fetch_failures import fetch_failure
 from reload.git import Git, GitFailed, GitTimedOut
+from reload.git_output import (
+    STREAM_BYTES,
+    Blob,
+    Change,
+    Entry,
+    Version,
+    change_of,
+    committed_at,
+    moment_of,
+    nul_records,
+    path_text,
+    read_blob,
+)
 from reload.move import Move
 from reload.session import Session
+
+__all__ = ["ACCEPTED_REF", "BLOB_MODES", "Blob", "Change", "Entry", "Repository", "Version"]
 
 NULL_OID = "0" * 40
 BLOB_MODES = frozenset({"100644", "100755", "100664"})
@@ -27,45 +42,10 @@ ACCEPTED_REF = "refs/livesheets/accepted"
 REWOUND_REFS = "refs/livesheets/rewound"
 # git gathers a difference before it tells of it, and a few kilobytes of trees can make one of any size.
 DATA_BYTES_MAX = 1 << 30
-_STREAM_BYTES = 1 << 20
 _FEW_BLOBS = 64
 _ABBREVIATED = re.compile(r"[0-9a-f]{4,40}")
 
 Relation = Literal["same", "ahead", "behind", "diverged"]
-
-
-class Entry(NamedTuple):
-    """A file of a tree: mode in octal text, object id, path from the top of the tree."""
-
-    mode: str
-    oid: str
-    path: str
-
-
-class Change(NamedTuple):
-    """A file that differs between two trees; `new` or `old` is None where the file is absent."""
-
-    path: str
-    old: Entry | None
-    new: Entry | None
-
-
-class Version(NamedTuple):
-    """A file as one commit changed it from `old` to `new`, None where it is absent."""
-
-    commit: str
-    committed_at: datetime
-    path: str
-    old: Entry | None
-    new: Entry | None
-
-
-class Blob(NamedTuple):
-    """A file's content; `data` is None where `size` bytes are more than was asked for."""
-
-    oid: str
-    size: int
-    data: bytes | None
 
 
 class Repository:
@@ -157,11 +137,7 @@ class Repository:
 
     def committed_at(self, commit: str) -> datetime:
         """When the commit was made, in UTC."""
-        header = self._object(commit)[1].split(b"\n\n", 1)[0]
-        for line in header.splitlines():
-            if line.startswith(b"committer "):
-                return _moment(int(line.rsplit(b" ", 2)[1]))
-        raise ObjectMissing(f"commit {commit} has no committer")
+        return committed_at(self._object(commit)[1])
 
     def first_parent(self, commit: str) -> str | None:
         """The commit that a commit follows on its first-parent history, None for the first one."""
@@ -171,18 +147,18 @@ class Repository:
         """Every file below `folder` at a commit, links and submodules too, in git's order."""
         paths = ("--", f":(literal){folder}/") if folder else ()
         with self._git.stream("ls-tree", "-r", "-z", "--full-tree", commit, *paths) as output:
-            for line in _records(output):
+            for line in nul_records(output):
                 meta, _, path = line.partition(b"\t")
                 mode, _, oid = meta.decode().split(" ")
-                yield Entry(mode, oid, _text(path))
+                yield Entry(mode, oid, path_text(path))
 
     def difference(self, old: str, new: str) -> Generator[Change, None, None]:
         """Every file that differs between two commits, any two; renames are a removal and an addition."""
         options = ("-r", "-z", "--raw", "--no-renames", "--no-abbrev")
         with self._git.stream("diff-tree", *options, old, new, data_bytes_max=DATA_BYTES_MAX) as output:
-            records = _records(output)
+            records = nul_records(output)
             for meta in records:
-                yield _change(meta, next(records))
+                yield change_of(meta, next(records))
 
     def versions(self, commit: str, paths: Sequence[str]) -> Generator[Version, None, None]:
         """Every change of these files on the first-parent history that ends at `commit`, newest first.
@@ -194,15 +170,15 @@ class Repository:
         few = [f":(literal){path}" for path in paths] if len(paths) <= _FEW_BLOBS else []
         command = ("log", *options, *plain, commit, "--", *few)
         with self._git.stream(*command, data_bytes_max=DATA_BYTES_MAX) as output:
-            records = _records(output)
-            made_by, made_at = commit, _moment(0)
+            records = nul_records(output)
+            made_by, made_at = commit, moment_of(0)
             for record in records:
                 line = record.lstrip(b"\n")
                 if line.startswith(b"\1"):
                     made_by, seconds = line[1:].decode().split(" ")
-                    made_at = _moment(int(seconds))
+                    made_at = moment_of(int(seconds))
                 elif line.startswith(b":"):
-                    yield Version(made_by, made_at, *_change(line, next(records)))
+                    yield Version(made_by, made_at, *change_of(line, next(records)))
 
     def has_more_files(self, commit: str, files_max: int) -> bool:
         """Whether a commit holds more files than that; told by counting, in little memory."""
@@ -216,7 +192,7 @@ class Repository:
 
     def _names(self, commit: str) -> Generator[bytes, None, None]:
         with self._git.stream("ls-tree", "-r", "-z", "--full-tree", "--name-only", commit) as output:
-            while piece := output.read(_STREAM_BYTES):
+            while piece := output.read(STREAM_BYTES):
                 yield piece
 
     def blobs(self, oids: Sequence[str], bytes_max: int) -> Iterator[Blob]:
@@ -228,13 +204,13 @@ class Repository:
         if len(oids) <= _FEW_BLOBS:
             for oid in oids:
                 header = self._objects.line(f"{oid}\n".encode())
-                yield _blob(self._objects.stdout, header, bytes_max)
+                yield read_blob(self._objects.stdout, header, bytes_max)
             return
         lines = "".join(f"{oid}\n" for oid in oids).encode()
         with self._git.stream("cat-file", "--batch", "--buffer", given=(lines,)) as output:
-            reader = io.BufferedReader(output.raw, _STREAM_BYTES)  # type: ignore[attr-defined]
+            reader = io.BufferedReader(output.raw, STREAM_BYTES)  # type: ignore[attr-defined]
             while header := reader.readline():
-                yield _blob(reader, header, bytes_max)
+                yield read_blob(reader, header, bytes_max)
 
     def sizes(self, oids: Iterable[str]) -> dict[str, int]:
         """The size in bytes of each object."""
@@ -314,46 +290,3 @@ class Repository:
 def unborn(branch: str) -> BranchUnborn:
     """The error for a branch that has no commit yet."""
     return BranchUnborn(f"the branch {branch!r} has no commit yet; push one and it will be served")
-
-
-def _blob(reader: IO[bytes], header: bytes, bytes_max: int) -> Blob:
-    parts = header.split()
-    if len(parts) != 3 or parts[1] != b"blob":
-        raise ObjectMissing(f"object {header.decode('utf-8', 'replace').strip()}")
-    size = int(parts[2])
-    if size <= bytes_max:
-        data = reader.read(size + 1)
-        if len(data) <= size:
-            raise ObjectMissing(f"object {parts[0].decode()} ends after {len(data)} of {size} bytes")
-        return Blob(parts[0].decode(), size, data[:size])
-    left = size + 1
-    while left > 0:
-        left -= len(reader.read(min(left, _STREAM_BYTES))) or left
-    return Blob(parts[0].decode(), size, None)
-
-
-def _records(output: IO[bytes]) -> Iterator[bytes]:
-    """The NUL-terminated records of an output."""
-    rest = b""
-    while piece := output.read(_STREAM_BYTES):
-        *whole, rest = (rest + piece).split(b"\0")
-        yield from whole
-
-
-def _change(meta: bytes, path: bytes) -> Change:
-    """A file that differs, from the two fields in which git names it."""
-    old_mode, new_mode, old_oid, new_oid, _ = meta.decode().lstrip(":").split(" ")
-    name = _text(path)
-    before = Entry(old_mode, old_oid, name) if old_mode != "000000" else None
-    after = Entry(new_mode, new_oid, name) if new_mode != "000000" else None
-    return Change(name, before, after)
-
-
-def _moment(seconds: int) -> datetime:
-    """A commit's time; hostile ones are moved to the nearest that a calendar can hold."""
-    return datetime.fromtimestamp(min(max(seconds, 0), 253_402_300_799), UTC)
-
-
-def _text(path: bytes) -> str:
-    """A path as text; bytes that are not UTF-8 become surrogates, and the file a problem."""
-    return path.decode("utf-8", "surrogateescape")

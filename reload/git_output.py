@@ -1,0 +1,97 @@
+"""What git prints of trees, blobs and commits, as values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import IO, NamedTuple
+
+from reload.errors import ObjectMissing
+
+STREAM_BYTES = 1 << 20
+_COMMITTER = re.compile(rb"^committer .*> (-?\d+) [+-]\d+$", re.MULTILINE)
+
+
+class Entry(NamedTuple):
+    """A file of a tree: mode in octal text, object id, path from the top of the tree."""
+
+    mode: str
+    oid: str
+    path: str
+
+
+class Change(NamedTuple):
+    """A file that differs between two trees; `new` or `old` is None where the file is absent."""
+
+    path: str
+    old: Entry | None
+    new: Entry | None
+
+
+class Version(NamedTuple):
+    """A file as one commit changed it from `old` to `new`, None where it is absent."""
+
+    commit: str
+    committed_at: datetime
+    path: str
+    old: Entry | None
+    new: Entry | None
+
+
+class Blob(NamedTuple):
+    """A file's content; `data` is None where `size` bytes are more than was asked for."""
+
+    oid: str
+    size: int
+    data: bytes | None
+
+
+def read_blob(reader: IO[bytes], header: bytes, bytes_max: int) -> Blob:
+    """The file that `header` announces, read from what follows; raises ObjectMissing without one."""
+    parts = header.split()
+    if len(parts) != 3 or parts[1] != b"blob":
+        raise ObjectMissing(f"object {header.decode('utf-8', 'replace').strip()}")
+    size = int(parts[2])
+    if size <= bytes_max:
+        data = reader.read(size + 1)
+        if len(data) <= size:
+            raise ObjectMissing(f"object {parts[0].decode()} ends after {len(data)} of {size} bytes")
+        return Blob(parts[0].decode(), size, data[:size])
+    left = size + 1
+    while left > 0:
+        left -= len(reader.read(min(left, STREAM_BYTES))) or left
+    return Blob(parts[0].decode(), size, None)
+
+
+def nul_records(output: IO[bytes]) -> Iterator[bytes]:
+    """The NUL-terminated records of an output."""
+    rest = b""
+    while piece := output.read(STREAM_BYTES):
+        *whole, rest = (rest + piece).split(b"\0")
+        yield from whole
+
+
+def change_of(meta: bytes, path: bytes) -> Change:
+    """A file that differs, from the two fields in which git names it."""
+    old_mode, new_mode, old_oid, new_oid, _ = meta.decode().lstrip(":").split(" ")
+    name = path_text(path)
+    before = Entry(old_mode, old_oid, name) if old_mode != "000000" else None
+    after = Entry(new_mode, new_oid, name) if new_mode != "000000" else None
+    return Change(name, before, after)
+
+
+def moment_of(seconds: int) -> datetime:
+    """A commit's time; hostile ones are moved to the nearest that a calendar can hold."""
+    return datetime.fromtimestamp(min(max(seconds, 0), 253_402_300_799), UTC)
+
+
+def committed_at(commit: bytes) -> datetime:
+    """When a commit object says that it was committed; 1970 where it says nothing that can be read."""
+    found = _COMMITTER.search(commit.split(b"\n\n", 1)[0])
+    return moment_of(int(found[1]) if found else 0)
+
+
+def path_text(path: bytes) -> str:
+    """A path as text; bytes that are not UTF-8 become surrogates, and the file a problem."""
+    return path.decode("utf-8", "surrogateescape")
