@@ -14,13 +14,15 @@ import apsw
 from reload.errors import StoreError
 from reload.facets import facet
 from reload.problem_table import Listing
-from reload.query import Order, Query, Sort, SortValue, Sql, conditions, require_field
-from reload.records import HIT_END, HIT_START
-from reload.store import Attachment, quoted
+from reload.query import Filter, Order, Query, Sort, SortValue, Sql, conditions, require_field
+from reload.ranking import After, Match, behind, behind_in, best
+from reload.snippets import Snippets
+from reload.store import Attachment, json_path, quoted
 
 QUERY_DEADLINE_S = 5.0
-SNIPPET_WORDS = 24
-_STEPS_BETWEEN_CHECKS = 1_000
+# Steps of SQLite between two looks at the clock, some 0.2 ms. Each look takes the interpreter's lock
+# from the event loop, so they are as rare as a search of many terms allows, which takes few steps.
+_STEPS_BETWEEN_CHECKS = 5_000
 
 
 class QueryTooSlow(Exception):
@@ -65,6 +67,8 @@ class Reader:
     def __init__(self, path: Path, *, deadline_s: float = QUERY_DEADLINE_S) -> None:
         self._deadline_s = deadline_s
         self._until: float | None = None
+        self._snippets: Snippets | None = None
+        self._totals: dict[tuple[str, str | None, tuple[Filter, ...]], int] = {}
         self._db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         self._db.pragma("query_only", True)
         self._db.pragma("trusted_schema", False)
@@ -83,6 +87,8 @@ class Reader:
     def close(self) -> None:
         """Let go of the version."""
         self._db.close()
+        if self._snippets is not None:
+            self._snippets.close()
 
     @contextlib.contextmanager
     def question(self) -> Iterator[Reader]:
@@ -140,11 +146,14 @@ class Reader:
 
     def page(self, sheet: str, query: Query) -> tuple[list[Row], bool]:
         """The rows of one page, and whether more follow."""
+        self._totals.clear()
         if query.nothing:
             return [], False
         kinds = self.kinds(sheet, _fields_of(query))
         if query.ranked:
-            rows = self._ranked_page(sheet, query, conditions(query.filters, kinds))
+            condition, after = conditions(query.filters, kinds), behind(query.after)
+            found = self._best(sheet, query, condition, after, query.limit + 1)
+            rows = [Row(each.path, each.blob, each.json, (each.rank, each.path)) for each in found]
         else:
             rows = self._sorted_page(
                 sheet, query, conditions(query.filters, kinds), Order.of(query.sorts, kinds)
@@ -152,12 +161,18 @@ class Reader:
         return rows[: query.limit], len(rows) > query.limit
 
     def total(self, sheet: str, query: Query) -> int:
-        """How many records the query finds on all pages together."""
+        """How many records the query finds on all pages together; cheap after `page` of the same query."""
         if query.nothing:
             return 0
-        if not query.filters and query.match is None:
+        if query.match is None and not query.filters:
             return self.counts[sheet]
+        noted = self._totals.get((sheet, query.match, query.filters))
+        if noted is not None:
+            return noted
         found = self._selection(sheet, query)
+        if query.match is not None and not query.filters:
+            fts = self._search_tables[sheet]
+            found = Sql(f"FROM {fts} WHERE {fts} MATCH ?", [query.match])
         return int(self._one(f"SELECT count(*) {found.text}", found.values))
 
     def facet(self, sheet: str, query: Query, field: str) -> list[FacetValue]:
@@ -165,59 +180,54 @@ class Reader:
         kinds = require_field("facet", field, self.kinds(sheet, [field]))
         if query.nothing:
             return []
-        found = facet(field, kinds, lambda tables: self._selection(sheet, query, tables=tables))
+        whole = query.match is None and not query.filters and self._has_index(sheet, field)
+        found = facet(field, kinds, lambda tables: self._selection(sheet, query, tables=tables), whole)
         return [FacetValue(*row) for row in self._all(found.text, found.values)]
 
     def search(
         self, sheets: Sequence[str], match: str, limit: int, after: tuple[SortValue, ...] | None
     ) -> tuple[list[Hit], bool]:
         """The best matches of several sheets, and whether more follow; `after` is (rank, sheet, path)."""
-        parts: list[str] = []
-        values: list[SortValue] = []
-        for sheet in sheets:
-            fts, table = self._search_tables[sheet], self._tables[sheet]
-            parts.append(
-                f"SELECT f.rank AS rank, ? AS sheet, t.path AS path, t.id AS id FROM {fts} AS f"
-                f" JOIN {table} AS t ON t.id = f.rowid WHERE {fts} MATCH ?"
-            )
-            values += [sheet, match]
-        condition = "1" if after is None else "(rank, sheet, path) > (?, ?, ?)"
-        select = (
-            f"SELECT rank, sheet, id FROM ({' UNION ALL '.join(parts)}) WHERE {condition}"
-            " ORDER BY rank, sheet, path LIMIT ?"
-        )
-        found = self._all(select, [*values, *(after or ()), limit + 1])
-        return [self._hit(match, *row) for row in found[:limit]], len(found) > limit
+        self._totals.clear()
+        query = Query(match=match)
+        found = [
+            (sheet, found)
+            for sheet in sheets
+            for found in self._best(sheet, query, Sql("1"), behind_in(sheet, after), limit + 1)
+        ]
+        found.sort(key=lambda each: (each[1].rank, each[0], each[1].path))
+        snippets = self._snippets_of(match, [(sheet, each.row_id) for sheet, each in found[:limit]])
+        hits = [
+            Hit(sheet, Row(each.path, each.blob, each.json, (each.rank, sheet, each.path)), each.rank, text)
+            for (sheet, each), text in zip(found[:limit], snippets, strict=True)
+        ]
+        return hits, len(found) > limit
 
     def search_total(self, sheets: Sequence[str], match: str) -> int:
-        """How many records of these sheets match."""
-        return sum(
-            int(self._one(f"SELECT count(*) FROM {fts} WHERE {fts} MATCH ?", [match]))
-            for fts in (self._search_tables[sheet] for sheet in sheets)
-        )
+        """How many records of these sheets match; cheap after `search` for the same."""
+        return sum(self.total(sheet, Query(match=match)) for sheet in sheets)
 
-    def _hit(self, match: str, rank: float, sheet: str, row_id: int) -> Hit:
-        fts, table = self._search_tables[sheet], self._tables[sheet]
-        snippet = f"snippet({fts}, 0, '{HIT_START}', '{HIT_END}', '…', {SNIPPET_WORDS})"
-        select = (
-            f"SELECT t.path, t.blob, t.record, {snippet} FROM {fts} JOIN {table} AS t ON t.id = {fts}.rowid"
-            f" WHERE {fts} MATCH ? AND {fts}.rowid = ?"
+    def _snippets_of(self, match: str, hits: Sequence[tuple[str, int]]) -> list[str]:
+        if self._snippets is None:
+            self._snippets = Snippets()
+        texts = (
+            str(self._one(f"SELECT text FROM {self._tables[sheet]} WHERE id = ?", [row_id]))
+            for sheet, row_id in hits
         )
-        path, blob, record, text = self._all(select, [match, row_id])[0]
-        return Hit(sheet, Row(path, blob, record, (rank, sheet, path)), rank, text)
+        return self._snippets.of(match, texts, self._refuse_when_late)
 
-    def _ranked_page(self, sheet: str, query: Query, condition: Sql) -> list[Row]:
-        fts, table = self._search_tables[sheet], self._tables[sheet]
-        after = "1" if query.after is None else "(rank, path) > (?, ?)"
-        select = (
-            f"SELECT t.path, t.blob, t.record, p.rank FROM (SELECT rank, path, id FROM"
-            f" (SELECT f.rank AS rank, t.path AS path, t.id AS id FROM {fts} AS f JOIN {table} AS t"
-            f" ON t.id = f.rowid WHERE {fts} MATCH ? AND {condition.text})"
-            f" WHERE {after} ORDER BY rank, path LIMIT ?) AS p"
-            f" JOIN {table} AS t ON t.id = p.id ORDER BY p.rank, t.path"
-        )
-        values = [query.match, *condition.values, *(query.after or ()), query.limit + 1]
-        return [Row(path, blob, json, (rank, path)) for path, blob, json, rank in self._all(select, values)]
+    def _has_index(self, sheet: str, field: str) -> bool:
+        select = "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND instr(sql, ?)"
+        return bool(self._one(select, [f" ON {self._tables[sheet]} ({json_path(field)},"]))
+
+    def _best(self, sheet: str, query: Query, condition: Sql, after: After, limit: int) -> list[Match]:
+        """The best matches; notes how many there are on all pages."""
+        table, fts = self._tables[sheet], self._search_tables[sheet]
+        asked = best(table, fts, query.match or "", condition, after, limit)
+        found = [Match(*row) for row in self._all(asked.text, asked.values)]
+        if found:
+            self._totals[sheet, query.match, query.filters] = found[0].total
+        return found
 
     def _sorted_page(self, sheet: str, query: Query, condition: Sql, order: Order) -> list[Row]:
         found = self._selection(sheet, query, condition)
@@ -257,9 +267,16 @@ class Reader:
         try:
             return list(self._db.execute(select, values))
         except apsw.InterruptError as error:
-            raise QueryTooSlow(f"the query took longer than {self._deadline_s:g} s") from error
+            raise self._too_slow() from error
         finally:
             self._db.set_progress_handler(None)
+
+    def _refuse_when_late(self) -> None:
+        if self._until is not None and time.monotonic() > self._until:
+            raise self._too_slow()
+
+    def _too_slow(self) -> QueryTooSlow:
+        return QueryTooSlow(f"the query took longer than {self._deadline_s:g} s")
 
 
 def _fields_of(query: Query) -> Iterator[str]:

@@ -1,14 +1,10 @@
-"""Filters, orders and facets: what SQLite answers is what a plain reading of the records says."""
+"""Filters and orders: what SQLite answers is what a plain reading of the records says."""
 
 from __future__ import annotations
 
 import re
-import tempfile
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cmp_to_key
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -17,7 +13,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reload.query import (
-    FACET_VALUES_MAX,
     OPERATORS,
     Filter,
     InvalidQuery,
@@ -27,79 +22,13 @@ from reload.query import (
     conditions,
     require_field,
 )
-from reload.reader import Reader
-from reload.records import Record, shape_of
-from reload.store import Store
-from tests.reload.engine import asked, examples, paths, sheet_of
+from tests.reload.columns import ABSENT, columns, numbers, reader_of, tables_of, texts
+from tests.reload.engine import examples, paths
 
-ABSENT = object()
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
-_TEXTS = (
-    "",
-    "a",
-    "A",
-    "ab",
-    "abc",
-    "b,c",
-    "1",
-    "1.0",
-    "true",
-    "é",
-    "名",
-    "2024-01-02",
-    "[1]",
-    "%",
-    "a\0b",
-    "null",
-)
-_NUMBERS = (0, 1, -1, 2, 1.0, 0.1, -0.0, 1e300, 2**53 + 1, 2**63 - 1, -(2**63), 5e-324, 123456.789)
-_texts = st.sampled_from(_TEXTS) | st.text(st.characters(exclude_categories=("Cs",)), max_size=3)
-_numbers = st.sampled_from(_NUMBERS) | st.floats(allow_nan=False, allow_infinity=False)
-_scalars = _texts | _numbers | st.booleans() | st.none()
-_arrays = st.lists(_scalars | st.lists(_scalars, max_size=2) | st.just({"x": 1}), max_size=3)
-_values = {
-    "texts": _texts,
-    "numbers": _numbers,
-    "booleans": st.booleans(),
-    "arrays": _arrays,
-    "tables": st.just({}) | st.just({"x": 1}) | st.just({"x": "a"}),
-    "nothing": st.none(),
-}
-# Columns of one kind, as most are, and of several.
-_columns = st.lists(st.sampled_from(sorted(_values)), min_size=1, max_size=3).flatmap(
-    lambda kinds: st.lists(
-        st.just(ABSENT) | st.one_of([_values[kind] for kind in kinds]), min_size=1, max_size=8
-    )
-)
 _asked_for = (
-    _texts | _numbers.map(str) | st.sampled_from(("true", "false", "1e0", "+1", " 1", "1_0", "٣", "nan"))
+    texts | numbers.map(str) | st.sampled_from(("true", "false", "1e0", "+1", " 1", "1_0", "٣", "nan"))
 )
-
-
-@contextmanager
-def reader_of(tables: Sequence[dict[str, Any]], index: Sequence[str] = ()) -> Iterator[Reader]:
-    """A reader of a sheet with these records, whose paths are `0`, `1` and so on."""
-    definition = f"[gitsheet]\npath = '${{{{ slug }}}}'\n[livesheets]\nindex = {list(index)}\n"
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "state")
-        store = Store.create(path)
-        store.add_sheet(sheet_of(definition))
-        store.load(
-            "people",
-            (
-                Record(str(number), "0" * 40, orjson.dumps(table).decode(), "", shape_of(table))
-                for number, table in enumerate(tables)
-            ),
-        )
-        store.index_sheet("people")
-        store.finish()
-        store.close()
-        with asked(path) as reader:
-            yield reader
-
-
-def tables_of(column: Sequence[Any]) -> list[dict[str, Any]]:
-    return [{} if value is ABSENT else {"v": value} for value in column]
 
 
 def number_of(text: str) -> int | float | None:
@@ -145,7 +74,7 @@ def _compares(value: Any, operator: str, text: str) -> bool:
 
 
 @settings(max_examples=examples(100))
-@given(_columns, st.lists(_asked_for, min_size=1, max_size=3), st.booleans())
+@given(columns, st.lists(_asked_for, min_size=1, max_size=3), st.booleans())
 @example([1, True], ["true", "1"], False)
 @example([{"x": 1}, '{"x":1}'], ['{"x":1}'], False)
 @example([[[1]], ["[1]"]], ["[1]"], False)
@@ -189,7 +118,7 @@ def _compare(sorts: Sequence[Sort], one: dict[str, Any], other: dict[str, Any]) 
 
 @settings(max_examples=examples(100))
 @given(
-    columns=st.tuples(_columns, _columns),
+    columns=st.tuples(columns, columns),
     sorts=st.lists(
         st.builds(Sort, st.sampled_from("vw"), st.booleans()), max_size=3, unique_by=lambda s: s.field
     ),
@@ -209,37 +138,6 @@ def test_pages_in_any_order_hold_every_record_once_and_in_order(
         expected = sorted(rows, key=cmp_to_key(lambda one, other: _compare(known, one, other)))
         found = paths(reader, "people", Query(sorts=tuple(known), limit=limit))
     assert found == [row["path"] for row in expected]
-
-
-@settings(max_examples=examples(100))
-@given(_columns, st.booleans())
-@example([1, 1.0, True, "1", [1, 1, True, "1"]], False)
-def test_a_facet_counts_each_value_once_a_record(column: list[Any], indexed: bool) -> None:
-    counted: Counter[tuple[str, Any]] = Counter()
-    for value in column:
-        members = value if isinstance(value, list) else [value]
-        simple = [each for each in members if isinstance(each, str | int | float)]
-        counted.update({(type(each).__name__, each): 1 for each in simple}.keys())
-    with reader_of(tables_of(column), ["v"] if indexed else []) as reader:
-        if not reader.kinds("people", ["v"]):
-            return
-        found = reader.facet("people", Query(), "v")
-    names = {"text": "str", "integer": "int", "real": "float", "true": "bool", "false": "bool"}
-    assert {(names[each.kind], each.value): each.count for each in found} == dict(counted)
-    assert [each.count for each in found] == sorted((each.count for each in found), reverse=True)
-
-
-def test_a_facet_shows_the_most_frequent_values_first_and_no_more_than_allowed() -> None:
-    tables = [{"v": f"value {number % 30:02}", "w": number} for number in range(100)]
-    with reader_of(tables) as reader:
-        found = reader.facet("people", Query(), "v")
-        some = reader.facet("people", Query(filters=(Filter("w", "lt", "3", "w"),)), "v")
-        none = reader.facet("people", Query(nothing=True), "v")
-    assert len(found) == FACET_VALUES_MAX
-    assert [(each.value, each.count) for each in found[:2]] == [("value 00", 4), ("value 01", 4)]
-    assert [(each.value, each.count) for each in found[10:12]] == [("value 10", 3), ("value 11", 3)]
-    assert [each.value for each in some] == ["value 00", "value 01", "value 02"]
-    assert none == []
 
 
 def test_fields_of_tables_are_reached_with_dots() -> None:
