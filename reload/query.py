@@ -266,7 +266,7 @@ class Order:
         value, *others = values
         rest = Order(tuple(keys))
         tied = rest._beyond(others) if keys else Sql("0")
-        if value is None:
+        if value is None and keys:
             ties = Sql(f"{key} IS NULL AND ({tied.text})", tied.values)
             return [(ties, rest)] if descending else [(ties, rest), (Sql(f"{key} IS NOT NULL"), self)]
         sign = "<" if descending else ">"

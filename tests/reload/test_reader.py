@@ -8,7 +8,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from reload.query import Filter, InvalidQuery, Query, Sort
+from reload.query import Filter, InvalidQuery, Query, Sort, SortValue
 from reload.reader import QueryTooSlow, Reader, sortable
 from tests.reload.engine import all_rows, asked, paths, sheet_of, store_of
 
@@ -101,6 +101,19 @@ def test_a_page_goes_on_behind_a_record_that_is_no_longer_there(reader: Reader) 
     assert [row.path for row in rows] == ["r011", "r012"]
     rows, _ = reader.page("people", Query(sorts=(Sort("n", True),), limit=2, after=(6, "r0065")))
     assert [row.path for row in rows] == ["r006", "r293"] or rows[0].keys < (6, "r0065")
+
+
+@pytest.mark.parametrize("path", ["r100", "", "\0", None, 3, 1.5, True])
+@pytest.mark.parametrize("key", ["x", "", None, 3, -(2**63), 2**63 - 1, 1e300, True])
+def test_no_cursor_that_somebody_makes_up_does_more_than_find_other_rows(
+    reader: Reader, key: SortValue, path: SortValue
+) -> None:
+    reader.page("people", Query(after=(path,)))
+    for descending in (False, True):
+        reader.page("people", Query(sorts=(Sort("day", descending),), after=(key, path)))
+        reader.page("people", Query(sorts=(Sort("n"), Sort("day", descending)), after=(key, path, path)))
+    reader.page("people", Query(match="common", after=(key, path)))
+    reader.search(["people"], "common", 3, (key, path, path))
 
 
 def test_totals_are_of_all_pages_together(reader: Reader) -> None:
