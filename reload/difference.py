@@ -138,14 +138,20 @@ def _look_again(build: Build, sheet: Sheet, edits: Edits) -> None:
     A file that is as it was may have been another in between, and a merge may put another history
     before it. Only from one commit to the next is neither possible.
     """
+    problems, repository = build.store.problems, build.repository
+    if not problems.has_quarantined(sheet.name):
+        return
+    if repository.first_parent(build.commit) == build.store.commit:
+        return
     waiting = [
         listed
-        for listed in build.store.problems.unserved(sheet.name)
+        for listed in problems.unserved(sheet.name)
         if listed.kind == "quarantined" and listed.path not in edits.touched
     ]
-    if waiting and build.repository.first_parent(build.commit) != build.store.commit:
-        for listed in waiting:
-            edits.look_again(sheet, listed)
+    if len(waiting) > CHANGED_FILES_MAX:
+        raise TooLarge(f"{len(waiting)} records are in quarantine")
+    for listed in waiting:
+        edits.look_again(sheet, listed)
 
 
 def _put(build: Build, sheet: Sheet, puts: Mapping[str, Entry], found: Findings, changes: Changes) -> None:

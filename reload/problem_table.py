@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 import apsw
 
@@ -23,6 +25,18 @@ CREATE TABLE livesheets_problems (
     message TEXT NOT NULL, mode TEXT, blob TEXT, served TEXT, since_commit TEXT, since TEXT,
     PRIMARY KEY (sheet, path, kind, number)
 ) WITHOUT ROWID;
+CREATE INDEX livesheets_problems_kind ON livesheets_problems (kind, path, sheet, number);
+CREATE TABLE livesheets_problem_counts (
+    sheet TEXT, kind TEXT, problems INTEGER NOT NULL, PRIMARY KEY (sheet, kind)
+) WITHOUT ROWID;
+CREATE TRIGGER livesheets_problem_added AFTER INSERT ON livesheets_problems BEGIN
+    INSERT INTO livesheets_problem_counts VALUES (new.sheet, new.kind, 1)
+        ON CONFLICT DO UPDATE SET problems = problems + 1;
+END;
+CREATE TRIGGER livesheets_problem_removed AFTER DELETE ON livesheets_problems BEGIN
+    UPDATE livesheets_problem_counts SET problems = problems - 1 WHERE sheet = old.sheet AND kind = old.kind;
+    DELETE FROM livesheets_problem_counts WHERE sheet = old.sheet AND kind = old.kind AND problems = 0;
+END;
 """
 _COLUMNS = 'sheet, path, kind, line, "column", message, mode, blob, served, since_commit, since'
 
@@ -71,18 +85,23 @@ class Listing:
     @classmethod
     def read(cls, db: apsw.Connection) -> Listing:
         """The listing of a state file."""
-        select = "SELECT sheet, kind = 'quarantined', count(*) FROM livesheets_problems GROUP BY 1, 2"
         counts: Counter[str] = Counter()
         quarantined_count = 0
-        for sheet, is_quarantined, count in db.execute(select):
-            counts[sheet] += count
-            quarantined_count += count * is_quarantined
+        for sheet, kind, problems in db.execute("SELECT * FROM livesheets_problem_counts"):
+            counts[sheet] += problems
+            quarantined_count += problems * (kind == "quarantined")
         if not counts:
             return cls((), (), MappingProxyType({}), 0)
-        first = "ORDER BY path, sheet, kind, number LIMIT ?"
-        quarantined = tuple(listed(db, f"WHERE kind = 'quarantined' {first}", (LISTED_MAX,)))
-        warnings = tuple(listed(db, f"WHERE kind <> 'quarantined' {first}", (LISTED_MAX,)))
+        first = "WHERE kind = ? ORDER BY path, sheet, number LIMIT ?"
+        by_kind = {kind: tuple(listed(db, first, (kind, LISTED_MAX))) for kind in get_args(Kind)}
+        quarantined = by_kind.pop("quarantined")
+        together = heapq.merge(*by_kind.values(), key=_position)
+        warnings = tuple(islice(together, LISTED_MAX))
         return cls(quarantined, warnings, MappingProxyType(dict(counts)), quarantined_count)
+
+
+def _position(problem: Listed) -> tuple[str, str, str]:
+    return problem.path, problem.sheet, problem.kind
 
 
 def shown(path: str) -> str:
@@ -113,7 +132,7 @@ class ProblemTable:
                     *(each.mode, each.blob, each.served, each.since_commit, since),
                 )
             )
-        self._db.executemany(f"REPLACE INTO livesheets_problems VALUES ({', '.join('?' * 12)})", rows)
+        self._db.executemany(f"INSERT INTO livesheets_problems VALUES ({', '.join('?' * 12)})", rows)
 
     def forget(self, sheet: str, path: str) -> None:
         """Strike what is listed about a file, save its twins, which depend on other files."""
@@ -132,6 +151,11 @@ class ProblemTable:
     def all(self) -> Iterator[Listed]:
         """Everything that is listed, by file."""
         yield from listed(self._db, "ORDER BY path, sheet, kind, number", ())
+
+    def has_quarantined(self, sheet: str) -> bool:
+        """Whether any record of a sheet is quarantined."""
+        select = "SELECT 1 FROM livesheets_problem_counts WHERE kind = 'quarantined' AND sheet = ?"
+        return any(self._db.execute(select, (sheet,)))
 
     def unserved(self, sheet: str) -> list[Listed]:
         """The files of a sheet that are in the commit and not in its table: quarantined or unsupported."""

@@ -29,7 +29,7 @@ QUARANTINE_ENFORCE = DataPolicy(invalid="quarantine", schema="enforce")
 FLAT = "[gitsheet]\nroot = 'people'\npath = '${{ slug }}'\n"
 MakeRepo = Callable[..., GitRepo]
 # Every table that is a function of commit and policy, its rows in an order of their own.
-_TABLES = ("state", "fields", "attachments", "problems", "folded")
+_TABLES = ("state", "fields", "attachments", "problems", "problem_counts", "folded")
 
 
 def build(repository: Repository, commit: str, path: Path, policy: DataPolicy = DEFAULT) -> Path:
