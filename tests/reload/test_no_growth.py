@@ -1,0 +1,66 @@
+"""However many reloads there are, what they take does not grow."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reload.state import LOG_BYTES_MAX
+from tests.gitrepo import run_git
+from tests.reload.rig import FILES, Engine, Place, on_a_loop
+
+# LIVESHEETS_RELOADS=2000 makes it the long run.
+RELOADS = int(os.environ.get("LIVESHEETS_RELOADS", "300"))
+SETTLED = 50
+PAGE = 'text = "' + "words " * 200
+
+
+def trees(number: int) -> Iterator[dict[str, bytes]]:
+    """Trees that differ in a few records each; every tenth cannot be served."""
+    files = {path: str(text).encode() for path, text in FILES.items()}
+    for each in range(number):
+        files["notes/start.toml"] = f'{PAGE} {each}"\n'.encode()
+        files[f"notes/n{each % 20}.toml"] = f"n = {each}\n".encode()
+        files.pop(f"notes/n{(each + 10) % 20}.toml", None)
+        bad = {"notes/bad.toml": b"= x\n"} if each % 10 == 9 else {}
+        yield files | bad
+
+
+def taken(place: Place) -> dict[str, int]:
+    """What this process and its state file take now."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    state = [path for path in place.state.iterdir() if not path.is_symlink()]
+    return {
+        "files": len(os.listdir("/proc/self/fd")),
+        "threads": threading.active_count(),
+        "children": len(children),
+        "log bytes": sum(path.stat().st_size for path in state if path.name.endswith("-wal")),
+        "state bytes": sum(path.stat().st_size for path in state if path.suffix == ".sqlite3"),
+        "state files": len(state),
+    }
+
+
+@pytest.mark.timeout(120 + RELOADS)
+@on_a_loop
+async def test_reloads_leave_nothing_behind_that_grows(place: Place) -> None:
+    commits = place.remote.author.commit_all(trees(RELOADS))
+    author = place.remote.author
+    author.git("push", "-q", str(place.remote.path), "main:refs/heads/all")
+    run_git(place.remote.path, "pack-refs", "--all")
+    async with Engine(place) as engine:
+        levels = []
+        for number, commit in enumerate(commits):
+            (place.remote.path / "refs" / "heads" / "main").write_text(f"{commit}\n")
+            outcome = await engine.reload()
+            assert outcome.outcome == ("data-rejected" if number % 10 == 9 else "fast-forwarded")
+            if number >= SETTLED:
+                levels.append(taken(place))
+        engine.is_whole(commits[-2])
+    early, late = levels[: len(levels) // 4], levels[-len(levels) // 4 :]
+    for name in early[0]:
+        before = LOG_BYTES_MAX if name == "log bytes" else max(level[name] for level in early)
+        assert max(level[name] for level in late) <= before * 1.1 + 2, (name, before)
