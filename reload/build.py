@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 
 import apsw
 
+from reload.asking.reader import Reader
 from reload.clone import Clone, Note
 from reload.deletions import mass_deletions
 from reload.errors import BuildFailed, DataRejected, DeletionsHeld, RefLocked, RefMoved, ReloadError
+from reload.git.move import Move
 from reload.history import Consent, Target, find_target
 from reload.keeper import Keeper
-from reload.move import Move
 from reload.policy import DataPolicy
 from reload.prepared import Phases, Prepared
-from reload.reader import Reader
 from reload.repository import ACCEPTED_REF, REWOUND_REFS, Repository
 from reload.snapshot import Served, Snapshot
 from reload.state import Advance, Progress, State

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from reload import configuration
 from reload.errors import BranchMissing, FetchFailed, ObjectMissing, ReloadError, RepositoryError
-from reload.fetch_failures import fetch_failure
-from reload.git import Git, GitFailed, GitTimedOut
-from reload.leftovers import Leftover, clear_after_failure, clear_at_start
+from reload.git import configuration
+from reload.git.command import Git, GitFailed, GitTimedOut
+from reload.git.fetch_failures import fetch_failure
+from reload.git.leftovers import Leftover, clear_after_failure, clear_at_start
+from reload.git.upkeep import tells_of_damage
 from reload.repository import Repository
 from reload.rescue import rescue
-from reload.upkeep import tells_of_damage
 
 Note = Callable[..., None]
 
@@ -55,7 +55,7 @@ class Clone:
         return self._opened()
 
     def clear_after_failure(self, ours: Container[int], begun: float, *, died: bool) -> bool:
-        """Remove what a git that failed left behind, as `reload.leftovers` says; whether it left any."""
+        """Remove what a git that failed left behind, as `reload.git.leftovers` says; whether it left any."""
         removed = clear_after_failure(self.git_dir, ours, begun, died=died)
         self._tell(removed)
         return bool(removed)

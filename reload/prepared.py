@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from reload.git.move import Move
 from reload.history import Target
-from reload.move import Move
 from reload.snapshot import Snapshot
 from reload.store import Changes
 

@@ -14,11 +14,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from reload import upkeep
 from reload.errors import BranchMissing, BranchUnborn, FetchFailed, ObjectMissing
-from reload.fetch_failures import fetch_failure
-from reload.git import Git, GitFailed, GitTimedOut
-from reload.git_output import (
+from reload.git import upkeep
+from reload.git.command import Git, GitFailed, GitTimedOut
+from reload.git.fetch_failures import fetch_failure
+from reload.git.move import Move
+from reload.git.output import (
     STREAM_BYTES,
     Blob,
     Change,
@@ -31,8 +32,7 @@ from reload.git_output import (
     path_text,
     read_blob,
 )
-from reload.move import Move
-from reload.session import Session
+from reload.git.session import Session
 
 __all__ = ["ACCEPTED_REF", "BLOB_MODES", "Blob", "Change", "Entry", "Repository", "Version"]
 

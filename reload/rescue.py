@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from reload.git import Git, GitFailed
+from reload.git.command import Git, GitFailed
 from reload.repository import Repository
 
 BUNDLE = "unpushed.bundle"

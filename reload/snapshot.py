@@ -12,9 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 
+from reload.asking.query import Query
+from reload.asking.reader import Reader, sortable
 from reload.errors import PROBLEMS_MAX, Problem
-from reload.query import Query
-from reload.reader import Reader, sortable
 from reload.sheets import Sheet
 
 THREAD_READERS = 2

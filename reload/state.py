@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import apsw
 
-from reload.child import BuildChild, Job
-from reload.difference import TooLarge, apply_difference
+from reload.asking.reader import Reader
+from reload.building.child import BuildChild, Job
+from reload.building.difference import TooLarge, apply_difference
 from reload.errors import DataRejected, StoreError
 from reload.policy import DataPolicy
-from reload.reader import Reader
 from reload.repository import Repository
 from reload.snapshot import Served, Snapshot
 from reload.state_folder import StateFolder

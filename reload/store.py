@@ -11,14 +11,12 @@ from pathlib import Path
 
 import apsw
 
-from reload.attachment_table import Attachment, AttachmentTable
 from reload.errors import StoreError
-from reload.field_counts import FieldCounts
-from reload.problem_table import Listed, ProblemTable
-from reload.record_table import Changes, RecordTable
 from reload.records import Record
 from reload.sheets import Sheet, read_sheet
-from reload.state_format import (
+from reload.tables.attachments import Attachment, AttachmentTable
+from reload.tables.fields import FieldCounts
+from reload.tables.format import (
     APPLICATION_ID,
     FORMAT_VERSION,
     STATE_SCHEMA,
@@ -26,7 +24,9 @@ from reload.state_format import (
     json_path,
     quoted,
 )
-from reload.twins import Twins
+from reload.tables.problems import Listed, ProblemTable
+from reload.tables.records import Changes, RecordTable
+from reload.tables.twins import Twins
 
 __all__ = ["TOKENIZER", "Attachment", "Changes", "Store", "json_path", "quoted"]
 

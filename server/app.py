@@ -25,10 +25,11 @@ from reload.journal import Journal
 from reload.poller import Poller
 from reload.reloader import Reloader
 from reload.snapshot import Snapshots
-from server.accepted import AcceptedReloads
 from server.accounts import Accounts
 from server.auth import Door
-from server.deliveries import Deliveries
+from server.calls.accepted import AcceptedReloads
+from server.calls.deliveries import Deliveries
+from server.door.limits import UnprovenBytes
 from server.handlers.base import NotFoundHandler
 from server.handlers.operations import (
     HealthHandler,
@@ -40,10 +41,9 @@ from server.handlers.operations import (
 from server.handlers.page import PageHandler
 from server.handlers.reads import find_route
 from server.handlers.webhook import WebhookHandler
-from server.limits import UnprovenBytes
 from server.metrics import Metrics
-from server.page import Page
 from server.reading import Headers, ReadDelegate, standing_headers
+from server.standing.page import Page
 
 QUERY_THREADS = 2
 T = TypeVar("T")

@@ -15,15 +15,15 @@ import structlog
 from prometheus_client import CollectorRegistry
 from tornado.httputil import HTTPServerRequest
 
-from server.credentials import KEY_HEADER, Credentials, read_credentials, shared_proofs
-from server.door_metrics import DoorMetrics
+from server.door.credentials import KEY_HEADER, Credentials, read_credentials, shared_proofs
+from server.door.forges import Forge
+from server.door.keyring import Key, Keyring, keys_of
+from server.door.limits import Attempts
+from server.door.metrics import DoorMetrics
+from server.door.peers import Peers
+from server.door.refusals import Later, Refusals
+from server.door.signatures import Malformed, Proof
 from server.errors import ApiError
-from server.forges import Forge
-from server.keyring import Key, Keyring, keys_of
-from server.limits import Attempts
-from server.peers import Peers
-from server.refusals import Later, Refusals
-from server.signatures import Malformed, Proof
 
 if TYPE_CHECKING:
     from server.settings import Settings

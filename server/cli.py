@@ -27,19 +27,19 @@ from rich.progress import (
 from reload.errors import RepositoryError
 from reload.policy import DataPolicy, Invalid, SchemaUse
 from server import __version__
-from server.check import Report, check_repository
-from server.check_report import github_lines, is_refused, text_lines
-from server.client import Client, Reply, Unreachable
+from server.commands.check import Report, check_repository
+from server.commands.check_report import github_lines, is_refused, text_lines
+from server.commands.client import Client, Reply, Unreachable
+from server.commands.display import findings_view, make_console, outcome_view, problem_view, status_view
+from server.commands.doctor import examine
+from server.commands.watch import watch as watch_status
 from server.demo import DEFAULT_FOLDER, DemoError, prepare_demo, three_commands
-from server.display import findings_view, make_console, outcome_view, problem_view, status_view
-from server.doctor import examine
+from server.environment.secret import Secret
 from server.lock import InUse
+from server.log.redaction import Redactor
 from server.logs import configure
 from server.main import Service, forget_secrets, run
-from server.redaction import Redactor
-from server.secret import Secret
 from server.settings import Settings, SettingsError, read_settings
-from server.watch import watch as watch_status
 
 FAILED, USAGE, IN_USE, BAD_CONFIGURATION = 1, 2, 75, 78
 

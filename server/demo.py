@@ -21,7 +21,7 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from server.demo_data import write_sample_records
+from server.sample.records import write_sample_records
 
 DEFAULT_FOLDER = Path("demo-data")
 BRANCH = "main"

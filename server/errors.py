@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 
+from reload.asking.query import InvalidQuery
+from reload.asking.reader import QueryTooSlow
 from reload.errors import ReloadError
-from reload.query import InvalidQuery
-from reload.reader import QueryTooSlow
 
 PROBLEM_TYPE = "application/problem+json"
 FETCH_RETRY_AFTER_S = 5

@@ -15,9 +15,9 @@ import orjson
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
-from server.log_values import Portable
-from server.log_writer import CLOSE_TIMEOUT_S, PENDING_BYTES_MAX, LogWriter
-from server.redaction import Redactor
+from server.log.redaction import Redactor
+from server.log.values import Portable
+from server.log.writer import CLOSE_TIMEOUT_S, PENDING_BYTES_MAX, LogWriter
 
 
 class Logs:

@@ -28,15 +28,15 @@ from reload.state_folder import StateFolder
 from server.accounts import Accounts
 from server.app import LivesheetsApplication
 from server.auth import open_door
-from server.deliveries import Deliveries
+from server.calls.deliveries import Deliveries
+from server.door.listener import LimitedServer
+from server.environment.variables import VARIABLES
 from server.gauges import Gauges
-from server.listener import LimitedServer
 from server.lock import DirectoryLock
 from server.logs import Logs
 from server.metrics import Metrics
-from server.reporting import Reporting
+from server.reports.reporting import Reporting
 from server.settings import Settings
-from server.variables import VARIABLES
 
 DRAIN_S = 25.0
 RELOAD_GRACE_S = 5.0

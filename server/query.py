@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import orjson
 
-from reload.query import (
+from reload.asking.query import (
     LIMIT_DEFAULT,
     LIMIT_MAX,
     OPERATORS,
@@ -22,7 +22,7 @@ from reload.query import (
     Sort,
     SortValue,
 )
-from reload.search import match_expression
+from reload.asking.search import match_expression
 from reload.sheets import FIELD_NAME
 
 PARAMETERS_MAX = 50

@@ -26,7 +26,7 @@ from tornado.httputil import (
 )
 from tornado.iostream import StreamClosedError
 
-from reload.reader import Reader
+from reload.asking.reader import Reader
 from reload.snapshot import Answer, Snapshot
 from server.accounts import clock
 from server.errors import PROBLEM_TYPE, ApiError, as_api_error, problem_document

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 import orjson
 
+from reload.asking.reader import FacetValue, Hit, Row
 from reload.outcome import Outcome
-from reload.reader import FacetValue, Hit, Row
 from reload.records import FIELD_BREAK, HIT_END, HIT_START
 from reload.sheets import Sheet
 from reload.snapshot import Served

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
-from server.addresses import branch_name, notify_address, origins, remote_address
-from server.peers import Network, trusted_networks
-from server.secret import Secret, SecretError
-from server.variables import KNOWN, VARIABLES, Variable
+from server.door.peers import Network, trusted_networks
+from server.environment.addresses import branch_name, notify_address, origins, remote_address
+from server.environment.secret import Secret, SecretError
+from server.environment.variables import KNOWN, VARIABLES, Variable
 
 __all__ = ["VARIABLES", "Secret", "Settings", "SettingsError", "Variable", "read_settings"]
 

@@ -13,7 +13,7 @@ from server.handlers.base import Handler
 from server.handlers.guarded import GuardedHandler
 from server.handlers.webhook import reload_error
 from server.representations import outcome_document
-from server.status import status_document
+from server.standing.status import status_document
 
 
 class HealthHandler(Handler):

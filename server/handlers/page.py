@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from reload.snapshot import Snapshot
-from server.credentials import KEY_HEADER
+from server.door.credentials import KEY_HEADER
 from server.handlers.guarded import GuardedHandler
-from server.page import SheetRow
-from server.status import public_status, status_document
+from server.standing.page import SheetRow
+from server.standing.status import public_status, status_document
 
 
 class PageHandler(GuardedHandler):

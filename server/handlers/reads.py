@@ -6,7 +6,7 @@ import mimetypes
 import re
 from collections.abc import Awaitable
 
-from reload.reader import Hit, Reader
+from reload.asking.reader import Hit, Reader
 from reload.snapshot import Answer
 from server.errors import ApiError
 from server.query import ListRequest, Parameters, SearchRequest, make_cursor, read_list, read_search

@@ -10,14 +10,14 @@ from tornado.httputil import HTTPServerRequest
 from tornado.web import stream_request_body
 
 from reload.outcome import Outcome, Trigger
-from server.accepted import TooMany
 from server.accounts import clock
 from server.auth import Refused, is_secret_name
-from server.body import BUSY_RETRY_AFTER_S, Body, too_large
+from server.calls.accepted import TooMany
+from server.calls.body import BUSY_RETRY_AFTER_S, Body, too_large
+from server.calls.reload_request import ReloadRequest, decode, read_request
+from server.door.forges import Forge, PayloadFault, Verdict, judge, shown
 from server.errors import FETCH_RETRY_AFTER_S, ApiError
-from server.forges import Forge, PayloadFault, Verdict, judge, shown
 from server.handlers.guarded import GuardedHandler
-from server.reload_request import ReloadRequest, decode, read_request
 from server.representations import outcome_document, problem_list
 
 BODY_BYTES_MAX = 64 << 10

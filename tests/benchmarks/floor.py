@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from reload import git as our_git
+from reload.git import command as our_git
 from tests.benchmarks.dataset import BRANCH, git, git_environment
 
 

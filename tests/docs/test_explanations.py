@@ -6,13 +6,13 @@ import re
 
 import pytest
 
-from reload.child import BUILD_DEADLINE_S, BUILD_MEMORY_BYTES_MAX
-from reload.difference import CHANGED_FILES_MAX
-from reload.reader import QUERY_DEADLINE_S
+from reload.asking.reader import QUERY_DEADLINE_S
+from reload.building.child import BUILD_DEADLINE_S, BUILD_MEMORY_BYTES_MAX
+from reload.building.difference import CHANGED_FILES_MAX
 from reload.snapshot import RESPONSE_CACHE_BYTES_MAX
+from server.door.limits import UNPROVEN_BYTES_MAX
+from server.door.signatures import TOLERANCE_S
 from server.handlers.webhook import FORGE_KEPT_MAX
-from server.limits import UNPROVEN_BYTES_MAX
-from server.signatures import TOLERANCE_S
 from tests.docs.pages import ROOT, codes, page, rows, section
 
 ARCHITECTURE = page("docs/explanation/architecture.md")
@@ -51,6 +51,24 @@ def test_every_file_that_an_explanation_names_exists(name: str) -> None:
 )
 def test_the_figures_of_security_are_the_real_ones(statement: str) -> None:
     assert statement in " ".join(SECURITY.split())
+
+
+@pytest.mark.parametrize("package", ["reload", "server"])
+def test_imports_only_point_upwards_in_the_plan_of_the_house(package: str) -> None:
+    plan = ARCHITECTURE.partition(f"| `{package}/` | holds |")[2].partition("\n\n")[0]
+    floors = [[name.rstrip("/") for name in codes(row)] for row in plan.splitlines()[2:]]
+    floor = {name: number for number, names in enumerate(floors) for name in names}
+    files = {file: file.relative_to(ROOT / package).parts[0] for file in (ROOT / package).rglob("*.py")}
+    rooms = {file: part.removesuffix(".py") for file, part in files.items() if not part.startswith("__")}
+    assert set(rooms.values()) == set(floor)
+    imports = re.compile(rf"^(?:from|import) {package}\.(\w+)", re.MULTILINE)
+    downwards = [
+        f"{file.relative_to(ROOT)} imports {package}.{needed}"
+        for file, room in rooms.items()
+        for needed in imports.findall(file.read_text())
+        if floor[needed] > floor[room]
+    ]
+    assert downwards == []
 
 
 def test_every_promise_of_security_says_where_it_is_tested() -> None:

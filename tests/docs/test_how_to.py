@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from server.door.signatures import TOLERANCE_S
+from server.environment.variables import KNOWN
 from server.handlers.webhook import BODY_BYTES_MAX, FORGE_BYTES_MAX
-from server.notify import TYPES
+from server.reports.notify import TYPES
 from server.settings import read_settings
-from server.signatures import TOLERANCE_S
-from server.variables import KNOWN
 from tests.docs.pages import ROOT, Block, blocks, codes, page, rows, section
 from tests.docs.running import Demo, run_shell, running_demo
 from tests.docs.test_examples import shape

@@ -8,9 +8,9 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from reload.query import FACET_VALUES_MAX, LIMIT_DEFAULT, LIMIT_MAX, OPERATORS
-from reload.reader import QUERY_DEADLINE_S
-from reload.search import WORD_CHARACTERS_MAX, WORDS_MAX
+from reload.asking.query import FACET_VALUES_MAX, LIMIT_DEFAULT, LIMIT_MAX, OPERATORS
+from reload.asking.reader import QUERY_DEADLINE_S
+from reload.asking.search import WORD_CHARACTERS_MAX, WORDS_MAX
 from server.app import ROUTES
 from server.errors import CODES
 from server.handlers.reads import READ_ROUTES

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from reload import fetch_failures
+from reload.git import fetch_failures
 from reload.outcome import OUTCOMES, SUCCESSES
 from server.errors import CODES
 from tests.docs.pages import ROOT, codes, headings, page, rows, section
@@ -30,7 +30,7 @@ def test_the_status_is_the_one_that_is_answered() -> None:
 def reasons() -> set[str]:
     """Every reason that a failed fetch may have: what git's words mean, and what is given in the source."""
     found = {reason for _, reason in fetch_failures._REASONS} | {fetch_failures.UNREACHABLE}
-    for file in sorted((ROOT / "reload").glob("*.py")):
+    for file in sorted((ROOT / "reload").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "FetchFailed":
                 found |= {arg.value for arg in node.args[1:] if isinstance(arg, ast.Constant)}

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from server.keyring import STANDARD, Key
-from server.secret import Secret
-from server.signatures import standard_signature
+from server.door.keyring import STANDARD, Key
+from server.door.signatures import standard_signature
+from server.environment.secret import Secret
 from tests.end_to_end.client import SECRET
 from tests.end_to_end.remotes import DataRemote, SilentHost
 from tests.end_to_end.sample import person

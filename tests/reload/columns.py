@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from hypothesis import strategies as st
 
-from reload.reader import Reader
+from reload.asking.reader import Reader
 from reload.records import Record, shape_of
 from reload.store import Store
 from tests.reload.engine import asked, sheet_of

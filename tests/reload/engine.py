@@ -13,14 +13,14 @@ from typing import Any
 import apsw
 import orjson
 
-from reload.difference import apply_difference
+from reload.asking.query import Filter, Operator, Query, Sort
+from reload.asking.reader import Reader
+from reload.asking.search import match_expression
+from reload.building.difference import apply_difference
+from reload.building.scratch import build_from_scratch
 from reload.errors import DataRejected, Problem
-from reload.query import Filter, Operator, Query, Sort
-from reload.reader import Reader
 from reload.records import Record, read_record
 from reload.repository import Repository
-from reload.scratch import build_from_scratch
-from reload.search import match_expression
 from reload.sheets import FIELD_NAME, Sheet, read_sheet
 from reload.store import Changes, Store
 from tests.gitrepo import GitRepo

@@ -9,14 +9,14 @@ from typing import Any
 
 import orjson
 
-from reload.difference import apply_difference
+from reload.building.difference import apply_difference
+from reload.building.scratch import build_from_scratch
 from reload.errors import DataRejected, Problem
 from reload.policy import DataPolicy
-from reload.problem_table import Listed, Listing
+from reload.reading.schemas import Budget, Schema, pointer
 from reload.repository import Repository
-from reload.schemas import Budget, Schema, pointer
-from reload.scratch import build_from_scratch
 from reload.store import Changes, Store
+from reload.tables.problems import Listed, Listing
 from tests.gitrepo import FIRST_DATE_S, Content, GitRepo
 from tests.reload.engine import asked, opened, rows_of, sheet_of
 

@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ParamSpec
 
+from reload.asking.query import Query
 from reload.build import Builder, Policy
 from reload.clone import Clone
 from reload.history import Consent
 from reload.journal import Journal
 from reload.outcome import Outcome, Trigger
-from reload.query import Query
 from reload.reloader import Observer, Reloader
 from reload.snapshot import Snapshots
 from reload.state_folder import StateFolder

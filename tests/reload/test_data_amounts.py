@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reload.difference import CHANGED_FILES_MAX, TooLarge
-from reload.git import Git, GitFailed
+from reload.building.difference import CHANGED_FILES_MAX, TooLarge
+from reload.git.command import Git, GitFailed
 from reload.policy import DataPolicy
 from reload.store import Store
 from reload.toml import DOCUMENT_BYTES_MAX

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from reload.path_rules import PathRule
-from reload.twins import folded
+from reload.reading.path_rules import PathRule
+from reload.tables.twins import folded
 from tests.reload.engine import sheet_of
 from tests.reload.policies import MakeRepo, alike, built, listing, records, repo_of
 

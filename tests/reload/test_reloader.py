@@ -6,8 +6,8 @@ import asyncio
 import threading
 from typing import Any
 
+from reload.asking.query import Query
 from reload.outcome import Outcome, Trigger
-from reload.query import Query
 from reload.snapshot import Snapshots
 from tests.end_to_end.remotes import SilentHost
 from tests.reload.faults import Countdown, counted_clone

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from reload.errors import ObjectMissing, RefLocked, RefMoved, RepositoryError
-from reload.git_output import committed_at
+from reload.git.output import committed_at
+from reload.git.upkeep import LOOSE_IN_ONE_FOLDER_MAX, PACKS_MAX
 from reload.repository import Repository
-from reload.upkeep import LOOSE_IN_ONE_FOLDER_MAX, PACKS_MAX
 from tests.end_to_end.waiting import eventually
 from tests.gitrepo import ISOLATION, run_git
 from tests.reload.rig import Engine, Place, on_a_loop

@@ -11,8 +11,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from reload.query import Filter, Query, Sort
-from reload.reader import Reader
+from reload.asking.query import Filter, Query, Sort
+from reload.asking.reader import Reader
 from reload.snapshot import CHEAP_ROWS_MAX, THREAD_READERS, Answer, Cache, Snapshot, Snapshots
 from reload.store import Changes, Store
 from tests.reload.engine import paths, record_of, sheet_of, store_of

@@ -8,13 +8,13 @@ from typing import Any
 import apsw
 import pytest
 
-from reload.attachment_table import AttachmentTable
-from reload.difference import apply_difference
+from reload.building.difference import apply_difference
 from reload.errors import BuildFailed
 from reload.policy import DataPolicy
-from reload.problem_table import ProblemTable
 from reload.repository import Repository
 from reload.store import Store
+from reload.tables.attachments import AttachmentTable
+from reload.tables.problems import ProblemTable
 from tests.reload.engine import opened, rows_of
 from tests.reload.policies import DEFAULT, QUARANTINE, MakeRepo, build, built, contents, move, repo_of
 

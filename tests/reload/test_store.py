@@ -10,9 +10,9 @@ from pathlib import Path
 import orjson
 import pytest
 
+from reload.asking.query import Query
+from reload.asking.search import match_expression
 from reload.errors import StoreError
-from reload.query import Query
-from reload.search import match_expression
 from reload.store import Changes, Store
 from tests.gitrepo import GitRepo
 from tests.reload.engine import (

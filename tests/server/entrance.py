@@ -11,16 +11,16 @@ from prometheus_client import CollectorRegistry
 from tornado.httputil import HTTPHeaders
 
 from server.auth import Caller, Door
-from server.door_metrics import DoorMetrics
+from server.door.keyring import Keyring, keys_of
+from server.door.limits import Attempts
+from server.door.metrics import DoorMetrics
+from server.door.peers import Peers
+from server.door.refusals import Refusals
 from server.errors import ApiError
-from server.keyring import Keyring, keys_of
-from server.limits import Attempts
-from server.peers import Peers
-from server.refusals import Refusals
 from server.settings import read_settings
+from tests.server.calls.test_deliveries import Clock
+from tests.server.door.test_refusals import Later
 from tests.server.payloads import PREVIOUS, SECRET, SECRETS, senders
-from tests.server.test_deliveries import Clock
-from tests.server.test_refusals import Later
 
 NOW = 1_700_000_000
 SENDERS = senders(lambda: NOW)

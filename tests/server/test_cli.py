@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from server.client import Client, Unreachable
-from server.display import outcome_view, problem_view, status_view
+from server.commands.client import Client, Unreachable
+from server.commands.display import outcome_view, problem_view, status_view
 from tests.end_to_end.server_process import PROJECT, command, environment, run_command
 from tests.end_to_end.waiting import eventually
 from tests.server.documents import NOW, REFUSED, SERVED, not_ready, refused, reload, stale, status

@@ -15,9 +15,9 @@ import orjson
 import pytest
 import structlog
 
+from server.environment.secret import Secret
+from server.log.redaction import Redactor
 from server.logs import Logs, configure
-from server.redaction import Redactor
-from server.secret import Secret
 
 SECRET = "s3cret/+\"'" + "0123456789abcdef" * 2
 HOSTILE = "a\r\nb\x1b[2J\x00c\u2028d\u2029e\x85f\x9bg\x7fh\u202ei\U000e0041j"

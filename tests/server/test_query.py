@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reload.query import InvalidQuery, SortValue
+from reload.asking.query import InvalidQuery, SortValue
 from server.query import make_cursor, read_cursor, read_list, read_search
 
 _keys = st.none() | st.text(st.characters(exclude_categories=("Cs",))) | st.integers(-(2**63), 2**63 - 1)

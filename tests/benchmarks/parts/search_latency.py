@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import apsw
 
-from reload.search import match_expression
+from reload.asking.search import match_expression
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.dataset import SHEET, Dataset
 from tests.benchmarks.measurements import Recorder, Series, percentile

@@ -1,0 +1,1 @@
+"""Building a state: from another one by difference, or from scratch in a child process."""

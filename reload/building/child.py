@@ -1,0 +1,215 @@
+"""A full build in a child process: killable, at low priority, so that readers do not feel it.
+
+The child reads one line of JSON, its job, and writes lines of JSON: progress, then one result. It ends
+when its standard input does, so it never outlives the server. Nothing is unpickled, and a child that
+ends without a whole result has failed, whatever its exit status.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import IO, Any, cast
+
+import apsw
+import orjson
+
+from reload.building.scratch import build_from_scratch
+from reload.errors import BuildFailed, DataRejected, Problem, ReloadError
+from reload.policy import DataPolicy
+from reload.repository import Repository
+
+BUILD_DEADLINE_S = 900.0
+BUILD_MEMORY_BYTES_MAX = 8 << 30
+NICENESS = 10
+_PROGRESS_INTERVAL_S = 0.2
+_MESSAGE_BYTES_MAX = 8_192
+_RESULT_BYTES_MAX = 1 << 20
+COMMAND = (sys.executable, "-m", "reload.building.child")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the child builds: the commit of a repository, into a new file, under a policy."""
+
+    git_dir: str
+    branch: str
+    commit: str
+    path: str
+    policy: DataPolicy = field(default_factory=DataPolicy)
+
+
+class BuildChild:
+    """Runs one child at a time; `close` ends it."""
+
+    def __init__(self, deadline_s: float = BUILD_DEADLINE_S, command: Sequence[str] = COMMAND) -> None:
+        self._deadline_s = deadline_s
+        self._command = list(command)
+        self._child: subprocess.Popen[bytes] | None = None
+        self._guard = threading.Lock()
+        self._closed = False
+
+    def build(self, job: Job, on_progress: Callable[[int, int], None]) -> None:
+        """Build in a child and wait for it; raises DataRejected or BuildFailed."""
+        child = self._start()
+        late = threading.Event()
+        timer = threading.Timer(self._deadline_s, _end_late, (child, late))
+        timer.start()
+        errors: list[bytes] = []
+        listener = threading.Thread(target=lambda: errors.append(_tail(cast("IO[bytes]", child.stderr))))
+        listener.start()
+        try:
+            result = _converse(child, job, on_progress)
+        finally:
+            timer.cancel()
+            _kill(child)
+            status = child.wait()
+            listener.join()
+            for pipe in (child.stdin, child.stdout, child.stderr):
+                cast("IO[bytes]", pipe).close()
+            self._child = None
+        if result is None and late.is_set():
+            raise BuildFailed(f"the build took longer than {self._deadline_s:g} s and was ended")
+        _raise_for(job, result, status, b"".join(errors).decode("utf-8", "replace").strip())
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with self._guard:
+            if self._closed:
+                raise BuildFailed("the server is stopping")
+            self._child = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+                start_new_session=True,
+            )
+            return self._child
+
+    def close(self) -> None:
+        """End the child, if one runs, and start none any more."""
+        with self._guard:
+            self._closed = True
+            if self._child is not None:
+                _kill(self._child)
+
+
+def _end_late(child: subprocess.Popen[bytes], late: threading.Event) -> None:
+    late.set()
+    _kill(child)
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+
+
+def _tail(pipe: IO[bytes]) -> bytes:
+    kept = b""
+    for line in pipe:
+        kept = (kept + line)[-_MESSAGE_BYTES_MAX:]
+    return kept
+
+
+def _converse(
+    child: subprocess.Popen[bytes], job: Job, on_progress: Callable[[int, int], None]
+) -> dict[str, Any] | None:
+    """Give the child its job and follow it to its result, None where it ended without one."""
+    stdin, stdout = cast("IO[bytes]", child.stdin), cast("IO[bytes]", child.stdout)
+    with contextlib.suppress(BrokenPipeError):
+        stdin.write(orjson.dumps(asdict(job)) + b"\n")
+        stdin.flush()
+    while line := stdout.readline(_RESULT_BYTES_MAX):
+        message = _message(line)
+        if isinstance(message.get("done"), int) and isinstance(message.get("total"), int):
+            on_progress(message["done"], message["total"])
+        elif message.keys() & {"built", "failed", "problems"}:
+            return message
+    return None
+
+
+def _message(line: bytes) -> dict[str, Any]:
+    """One message of the child; an empty one where the line is whatever a library printed."""
+    with contextlib.suppress(orjson.JSONDecodeError):
+        message = orjson.loads(line)
+        if isinstance(message, dict):
+            return message
+    return {}
+
+
+def _raise_for(job: Job, result: dict[str, Any] | None, status: int, errors: str) -> None:
+    if result is None:
+        how = f"signal {-status}" if status < 0 else f"status {status}"
+        last = errors.splitlines()[-1] if errors else "no message"
+        raise BuildFailed(f"the build child ended by {how} without a result: {last}")
+    if "failed" in result:
+        raise BuildFailed(str(result["failed"]))
+    if "problems" in result:
+        try:
+            problems = [Problem(**problem) for problem in result["problems"]]
+            raise DataRejected(job.commit, problems, int(result["total_problems"]))
+        except (TypeError, ValueError, KeyError, IndexError) as error:
+            raise BuildFailed(f"the build child's result is not understood: {error}") from error
+
+
+def main() -> None:
+    """The child: one job from standard input, progress and one result on standard output."""
+    os.nice(NICENESS)
+    resource.setrlimit(resource.RLIMIT_AS, (BUILD_MEMORY_BYTES_MAX, BUILD_MEMORY_BYTES_MAX))
+    given = orjson.loads(sys.stdin.buffer.readline())
+    job = Job(**given | {"policy": DataPolicy(**given["policy"])})
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _say(_result_of(job))
+
+
+def _result_of(job: Job) -> dict[str, Any]:
+    repository = Repository(Path(job.git_dir), job.branch, remote=False, timeout_s=0)
+    try:
+        build_from_scratch(repository, job.commit, Path(job.path), _Reporter().report, job.policy)
+        with open(job.path, "rb") as built:
+            os.fsync(built.fileno())
+        return {"built": job.path}
+    except DataRejected as error:
+        problems = [asdict(problem) for problem in error.problems]
+        return {"problems": problems, "total_problems": error.total}
+    except (ReloadError, apsw.Error, OSError, MemoryError) as error:
+        return {"failed": f"{type(error).__name__}: {error}"}
+    finally:
+        repository.close()
+
+
+class _Reporter:
+    """Tells how far the build is, a few times a second."""
+
+    def __init__(self) -> None:
+        self._last = 0.0
+
+    def report(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._last >= _PROGRESS_INTERVAL_S or done == total:
+            self._last = now
+            _say({"done": done, "total": total})
+
+
+def _say(message: dict[str, Any]) -> None:
+    sys.stdout.buffer.write(orjson.dumps(message) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _end_with_parent() -> None:
+    while os.read(0, 4096):
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

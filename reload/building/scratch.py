@@ -1,0 +1,58 @@
+"""A state file built from scratch: git streams, this process parses, a thread inserts and indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from reload.building.sheet_build import Build, build_sheet
+from reload.errors import DataRejected, Problem
+from reload.policy import DataPolicy
+from reload.reading.findings import TooLargeData
+from reload.reading.manifest import Problems, read_manifest
+from reload.repository import Repository
+from reload.store import Store
+
+Progress = Callable[[int, int], None]
+_DEFAULT_POLICY = DataPolicy()
+
+
+def build_from_scratch(
+    repository: Repository,
+    commit: str,
+    path: Path,
+    progress: Progress,
+    policy: DataPolicy = _DEFAULT_POLICY,
+) -> None:
+    """Write the whole commit into a new state file at `path`.
+
+    Raises DataRejected with every problem, or whatever broke; the file is worthless then.
+    """
+    store = Store.create(path)
+    try:
+        _fill(Build(repository, store, commit, policy, Problems()), progress)
+        store.note(
+            commit=commit,
+            committed_at=repository.committed_at(commit).isoformat(),
+            policy=policy.noted,
+        )
+        store.verify()
+        store.finish()
+    except TooLargeData as error:
+        raise DataRejected(commit, [Problem(".", 0, 0, str(error))]) from error
+    finally:
+        store.close()
+
+
+def _fill(build: Build, progress: Progress) -> None:
+    """Every sheet of the commit; raises DataRejected where it cannot be served."""
+    problems = build.problems
+    manifest = read_manifest(build.repository, build.commit, build.policy.entries_max, problems)
+    total = sum(len(contents.records) for contents in manifest.contents.values())
+    done = 0
+    for name, sheet in manifest.sheets.items():
+        for loaded in build_sheet(build, sheet, manifest.contents[name]):
+            done += loaded
+            progress(done, total)
+    if problems.total:
+        raise DataRejected(build.commit, problems.kept, problems.total)

@@ -1,0 +1,81 @@
+"""One sheet built whole into a state file: for a build from scratch, and where its definition changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+
+from reload.policy import DataPolicy
+from reload.reading.findings import Findings
+from reload.reading.manifest import Contents, Problems, with_sizes
+from reload.reading.quarantine import Settled, last_readable
+from reload.reading.readings import SheetReader
+from reload.reading.schemas import Budget
+from reload.records import Record
+from reload.repository import Repository
+from reload.sheets import Sheet
+from reload.store import Store
+from reload.tables.problems import Listed
+
+BATCH_RECORDS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What a build works on; `problems` gathers what refuses the commit."""
+
+    repository: Repository
+    store: Store
+    commit: str
+    policy: DataPolicy
+    problems: Problems
+    budget: Budget | None = None
+
+    def reader(self, sheet: Sheet) -> SheetReader:
+        """A reader of the sheet's files, under the build's policy."""
+        return SheetReader(self.repository, sheet, self.policy, self.budget)
+
+    def settle(self, reader: SheetReader, found: Findings) -> Iterator[Settled]:
+        """What becomes of unreadable files: they refuse the commit, or others are served in their place."""
+        if self.policy.invalid == "quarantine":
+            yield from last_readable(self.repository, self.commit, reader, found.unreadable)
+            return
+        for unreadable in found.unreadable:
+            for problem in unreadable.problems:
+                self.problems.add(problem)
+
+
+def build_sheet(build: Build, sheet: Sheet, contents: Contents) -> Iterator[int]:
+    """Add a sheet with all its files, and yield how many records each batch had."""
+    store, found, reader = build.store, contents.found, build.reader(sheet)
+    store.add_sheet(sheet)
+    store.problems.add(_of_definition(build, reader))
+    yield from _load(store, sheet.name, reader.read(contents.records, found), found)
+    settled = list(build.settle(reader, found))
+    listed = [*found.take_warnings(), *(each.listed for each in settled)]
+    yield store.load(sheet.name, [each.served for each in settled if each.served is not None], listed)
+    store.index_sheet(sheet.name)
+    store.attachments.put(sheet.name, with_sizes(build.repository, contents.attachments))
+
+
+def _of_definition(build: Build, reader: SheetReader) -> Iterator[Listed]:
+    """The definition's own problem: listed, or the commit's where schemas are enforced."""
+    problem = reader.definition_problem
+    if problem is not None and build.policy.schema == "enforce":
+        build.problems.add(problem)
+    elif problem is not None:
+        yield Listed.of(reader.sheet.name, "definition", problem)
+
+
+def _load(store: Store, name: str, records: Iterator[Record], found: Findings) -> Iterator[int]:
+    """Insert in a thread, one batch behind the parsing, and yield how many records each batch had."""
+    with ThreadPoolExecutor(max_workers=1) as inserter:
+        pending: Future[int] | None = None
+        while batch := list(islice(records, BATCH_RECORDS)):
+            if pending is not None:
+                yield pending.result()
+            pending = inserter.submit(store.load, name, batch, found.take_warnings())
+        if pending is not None:
+            yield pending.result()

@@ -1,0 +1,177 @@
+"""`livesheets check`: load a branch as the server would and report every problem."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from reload.asking.reader import Reader
+from reload.building.scratch import build_from_scratch
+from reload.deletions import mass_deletions
+from reload.errors import DataRejected, Problem, RepositoryError
+from reload.policy import DataPolicy
+from reload.repository import Repository
+from reload.store import Changes, Store
+
+NAMES_MAX: Final = 20
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SheetDifference:
+    """What a commit changes in one sheet; `names` are (added, modified or removed; record), the first few."""
+
+    changes: Changes
+    names: tuple[tuple[str, str], ...] = ()
+    event: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What loading a commit gave.
+
+    `problems` refuse the commit, `total` counts them all; `listed`, of `listed_total`, are served all
+    the same, unless they are `quarantined`: then their last readable version is, or nothing. `held`
+    are the sheets that lose so much against `base` that the server waits for consent: (removed,
+    before). `difference` is None without a base, or where the base itself cannot be loaded.
+    """
+
+    commit: str
+    policy: DataPolicy
+    records: Mapping[str, int] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    total: int = 0
+    listed: tuple[Problem, ...] = ()
+    listed_total: int = 0
+    quarantined: tuple[Problem, ...] = ()
+    shallow: bool = False
+    base: str | None = None
+    difference: Mapping[str, SheetDifference] | None = None
+    held: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+
+def check_repository(
+    path: Path, ref: str, base: str | None, policy: DataPolicy, progress: Progress
+) -> Report:
+    """Load `ref` of the repository at `path`; compare it with `base` where that is given.
+
+    Only what is committed counts, and only these commits must be there: shallow clones will do.
+    Raises RepositoryError where there is no repository or no such commit.
+    """
+    git_dir = _git_dir(path)
+    commit = _commit(git_dir, ref)
+    base_commit = _commit(git_dir, base) if base else None
+    repository = Repository(git_dir, "check", remote=False, timeout_s=0)
+    try:
+        with tempfile.TemporaryDirectory(prefix="livesheets-check-") as folder:
+            return _load(repository, commit, base_commit, policy, Path(folder), progress)
+    finally:
+        repository.close()
+
+
+def _load(
+    repository: Repository,
+    commit: str,
+    base: str | None,
+    policy: DataPolicy,
+    folder: Path,
+    progress: Progress,
+) -> Report:
+    new, old = folder / "new.sqlite3", folder / "old.sqlite3"
+    try:
+        build_from_scratch(repository, commit, new, progress, policy)
+    except DataRejected as error:
+        return Report(commit, policy, problems=error.problems, total=error.total, base=base)
+    report = _report(repository, commit, base, policy, new)
+    if base is None:
+        return report
+    try:
+        build_from_scratch(repository, base, old, lambda done, total: None, policy)
+    except DataRejected:
+        return report
+    return _compared(report, old, new)
+
+
+def _report(repository: Repository, commit: str, base: str | None, policy: DataPolicy, file: Path) -> Report:
+    """The report on a commit that was loaded into a state file."""
+    reader = Reader(file)
+    try:
+        listing, records = reader.listing(), dict(sorted(reader.counts.items()))
+    finally:
+        reader.close()
+    return Report(
+        commit,
+        policy,
+        records,
+        listed=tuple(each.problem for each in listing.warnings),
+        listed_total=sum(listing.counts.values()) - listing.quarantined_count,
+        quarantined=tuple(each.problem for each in listing.quarantined),
+        shallow=(repository.git_dir / "shallow").exists(),
+        base=base,
+    )
+
+
+def _compared(report: Report, old: Path, new: Path) -> Report:
+    """The report with what changes between two state files."""
+    before, after = Store.open(old), Store.open(new)
+    try:
+        found = {name: _compare(name, before, after) for name in sorted({*before.sheets, *after.sheets})}
+        counts = {name: before.count(name) for name in before.sheets}
+    finally:
+        before.close()
+        after.close()
+    held = mass_deletions(counts, {name: each.changes for name, each in found.items()})
+    shown = {name: each for name, each in found.items() if each.changes or each.event}
+    return replace(report, difference=shown, held=held)
+
+
+def _compare(name: str, before: Store, after: Store) -> SheetDifference:
+    if name not in before.sheets:
+        return SheetDifference(Changes(added=after.count(name)), event="new sheet")
+    if name not in after.sheets:
+        return SheetDifference(Changes(removed=before.count(name)), event="sheet removed")
+    changes = after.compare(name, before)
+    names = after.changed_paths(name, before, NAMES_MAX) if changes else []
+    redefined = before.sheets[name] != after.sheets[name]
+    return SheetDifference(changes, tuple(names), "definition changed" if redefined else "")
+
+
+def _git_dir(path: Path) -> Path:
+    try:
+        return Path(_git("-C", str(path), "rev-parse", "--absolute-git-dir"))
+    except _GitError as error:
+        if "dubious ownership" in str(error):
+            raise RepositoryError(
+                f"git does not trust {path}, which belongs to another user; if you do: "
+                f"git config --global --add safe.directory {path.resolve()}"
+            ) from None
+        raise RepositoryError(f"{path} is no git repository") from None
+
+
+def _commit(git_dir: Path, ref: str) -> str:
+    try:
+        command = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+        return _git(f"--git-dir={git_dir}", *command)
+    except _GitError:
+        shallow = (git_dir / "shallow").exists()
+        hint = "; the clone is shallow: fetch that commit first" if shallow else ""
+        raise RepositoryError(f"{git_dir} has no commit {ref!r}{hint}") from None
+
+
+class _GitError(Exception):
+    """What git said."""
+
+
+def _git(*arguments: str) -> str:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise RepositoryError("git is not installed") from None
+    if done.returncode:
+        raise _GitError(done.stderr)
+    return done.stdout.strip()

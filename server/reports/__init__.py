@@ -1,0 +1,1 @@
+"""Reports to people who did not ask: a refused commit, lasting staleness, a recovery."""

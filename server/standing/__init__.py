@@ -1,0 +1,1 @@
+"""How things stand: as one object for programs, in one headline and on one page for people."""
