@@ -66,6 +66,7 @@ class Reloader:
         self._chase = Chase(journal, lambda: self._join(Trigger.WEBHOOK, frozenset()))
         self._closed = False
         self.on_progress: Callable[[int, int], None] = lambda done, total: None
+        self.announced_retry_s = ANNOUNCED_RETRY_S
 
     @property
     def busy(self) -> bool:
@@ -104,7 +105,7 @@ class Reloader:
             if await self._ancestry.contains(outcome.new_commit, announced):
                 return outcome
             if attempt < ANNOUNCED_RETRIES - 1:
-                await asyncio.sleep(ANNOUNCED_RETRY_S)
+                await asyncio.sleep(self.announced_retry_s)
         return await self._missing(outcome, str(announced))
 
     async def close(self) -> None:
