@@ -42,7 +42,8 @@ from server.handlers.page import PageHandler
 from server.handlers.reads import find_route
 from server.handlers.webhook import WebhookHandler
 from server.metrics import Metrics
-from server.reading import Headers, ReadDelegate, standing_headers
+from server.reading import ReadDelegate
+from server.response import Headers, standing_headers
 from server.standing.page import Page
 
 QUERY_THREADS = 2

@@ -23,6 +23,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "attachment-not-found": (404, "No such attachment"),
     "reload-not-found": (404, "No such reload"),
     "method-not-allowed": (405, "Method not allowed"),
+    "not-acceptable": (406, "Not to be had in that form"),
     "invalid-query": (400, "The query is not understood"),
     "invalid-request": (400, "The request is not understood"),
     "unauthorized": (401, "A valid credential is needed"),

@@ -40,7 +40,7 @@ from server.settings import Settings
 
 DRAIN_S = 25.0
 RELOAD_GRACE_S = 5.0
-HEADER_BYTES_MAX = 32 * 1024
+HEADER_BYTES_MAX = 64 * 1024  # an If-None-Match of a thousand tags fits
 BODY_BYTES_MAX = 64 << 10  # the webhook takes more where a forge calls
 IDLE_CONNECTION_S = 60.0
 BODY_S = 30.0

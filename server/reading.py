@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import re
 import zlib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from http.client import responses
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -30,38 +29,23 @@ from reload.asking.reader import Reader
 from reload.snapshot import Answer, Snapshot
 from server.accounts import clock
 from server.errors import PROBLEM_TYPE, ApiError, as_api_error, problem_document
+from server.negotiation import takes, takes_gzip
 from server.query import next_url
+from server.response import JSON, METHODS, ReadHeaders, Response, preflight
 
 if TYPE_CHECKING:
     from server.app import LivesheetsApplication
 
-JSON_TYPE = "application/json; charset=utf-8"
 COMPRESSED_BYTES_MIN = 1_400
 GZIP_LEVEL = 5
 # Part of every ETag: raised when the same commit is shown in another way.
 REPRESENTATION = 1
 
-METHODS = ("GET", "HEAD", "OPTIONS")
-_EXPOSED = "ETag, Link, X-Data-Commit, X-Request-Id"
 # What a 304 says as the 200 in its place would.
 _KEPT = ("Cache-Control", "ETag", "Vary")
-_ACCEPTS_GZIP = re.compile(
-    r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[\d.]+\s*)?(?:,|$)", re.IGNORECASE
-)
+_VARIES = ("Vary", "Accept-Encoding")
 
 log = structlog.get_logger()
-
-Headers = list[tuple[str, str]]
-
-
-@dataclass(slots=True)
-class Response:
-    """What goes back to the client."""
-
-    body: bytes
-    status: int = 200
-    content_type: str = JSON_TYPE
-    headers: Headers = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -99,12 +83,17 @@ class Read:
         if answer.next_cursor is not None:
             url = next_url(self.path, self.query, answer.next_cursor)
             response.headers.append(("Link", f'<{url}>; rel="next"'))
-        if len(answer.body) >= COMPRESSED_BYTES_MIN:
-            response.headers.append(("Vary", "Accept-Encoding"))
-            if _ACCEPTS_GZIP.search(self.request_headers.get("Accept-Encoding", "")):
-                response.body = self._compressed(answer.body)
-                response.headers.append(("Content-Encoding", "gzip"))
+        response.headers.append(_VARIES)
+        if len(answer.body) >= COMPRESSED_BYTES_MIN and takes_gzip(
+            self.request_headers.get("Accept-Encoding", "")
+        ):
+            response.body = self._compressed(answer.body)
+            response.headers.append(("Content-Encoding", "gzip"))
         return response
+
+    def require(self, media: str) -> None:
+        """Raise ApiError where the client does not take what it would get."""
+        require(self.request_headers, media)
 
     def _compressed(self, body: bytes) -> bytes:
         key = ("gzip", self.uri)
@@ -125,21 +114,7 @@ class Route:
     label: str
     endpoint: Endpoint
     arguments: tuple[str, ...]
-
-
-class ReadHeaders(HTTPHeaders):
-    """Headers of which the first, those that every read has, are written as they stand."""
-
-    def __init__(self, standing: Sequence[tuple[str, str]], others: Iterable[tuple[str, str]]) -> None:
-        super().__init__()
-        self._standing = standing
-        self._others = others
-
-    def get_all(self) -> Iterable[tuple[str, str]]:
-        """Every header; what Tornado itself sets comes last."""
-        yield from self._standing
-        yield from self._others
-        yield from super().get_all()
+    is_json: bool = True
 
 
 class ReadDelegate(HTTPMessageDelegate):
@@ -202,7 +177,7 @@ class ReadDelegate(HTTPMessageDelegate):
             allowed = [("Allow", ", ".join(METHODS))]
             raise ApiError("method-not-allowed", f"{self._method} is not allowed here", dict(allowed))
         if self._method == "OPTIONS":
-            return _preflight()
+            return preflight()
         if self._route is None:
             raise ApiError("not-found", f"no route {self._path[:200]!r}; GET /api lists the sheets")
         snapshot = self._app.snapshots.current
@@ -210,11 +185,13 @@ class ReadDelegate(HTTPMessageDelegate):
             raise ApiError("not-ready", self._app.why_not_ready(), {"Retry-After": "5"})
         self._snapshot = snapshot
         snapshot.enter()
+        if self._route.is_json:
+            require(self._headers, JSON)
         # The URL is part of the tag, so that a client which sends it has had a 200 from this very URL.
         self._etag = f'"{snapshot.commit}-{REPRESENTATION}-{zlib.crc32(self._uri.encode()):08x}"'
         known = self._headers.get("If-None-Match")
         if known is not None and self._etag in known:
-            return Response(b"", 304)
+            return Response(b"", 304, headers=[_VARIES])
         arguments = [unquote(part, errors="strict") for part in self._route.arguments]
         read = Read(self._app, snapshot, self._path, self._query, self._uri, self._headers)
         return self._route.endpoint(read, *arguments)
@@ -274,26 +251,10 @@ class ReadDelegate(HTTPMessageDelegate):
             self._snapshot = None
 
 
-def _preflight() -> Response:
-    """What a browser asks before it reads from another origin."""
-    headers = [
-        ("Access-Control-Allow-Methods", ", ".join(METHODS)),
-        ("Access-Control-Allow-Headers", "If-None-Match, If-Range, Range, X-Request-Id"),
-        ("Access-Control-Max-Age", "86400"),
-    ]
-    return Response(b"", 204, headers=headers)
-
-
-def standing_headers(origins: frozenset[str], origin: str | None) -> Headers:
-    """The headers of every read for a browser at `origin`."""
-    headers = [("X-Content-Type-Options", "nosniff"), ("Access-Control-Expose-Headers", _EXPOSED)]
-    if "*" in origins:
-        headers.append(("Access-Control-Allow-Origin", "*"))
-    elif origins:
-        headers.append(("Vary", "Origin"))
-        if origin in origins:
-            headers.append(("Access-Control-Allow-Origin", str(origin)))
-    return headers
+def require(headers: HTTPHeaders, media: str) -> None:
+    """Raise ApiError where a client with these headers does not take `media`, which is all there is."""
+    if not takes(headers.get("Accept"), media):
+        raise ApiError("not-acceptable", f"this is {media}, which Accept leaves out", {"Vary": "Accept"})
 
 
 def _lend(snapshot: Snapshot, ask: Callable[[Reader], Answer]) -> Answer:

@@ -9,7 +9,7 @@ from tornado.web import HTTPError, RequestHandler
 
 from server.accounts import clock
 from server.errors import PROBLEM_TYPE, ApiError, as_api_error, for_status, problem_document
-from server.reading import JSON_TYPE
+from server.response import JSON_TYPE
 
 if TYPE_CHECKING:
     from server.app import LivesheetsApplication

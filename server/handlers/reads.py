@@ -10,8 +10,9 @@ from reload.asking.reader import Hit, Reader
 from reload.snapshot import Answer
 from server.errors import ApiError
 from server.query import ListRequest, Parameters, SearchRequest, make_cursor, read_list, read_search
-from server.reading import Headers, Read, Response, Route
+from server.reading import Read, Route
 from server.representations import list_document, record_document, search_document, sheets_document
+from server.response import Headers, Response
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 # What browsers may show; everything else is offered as a download, so that no script of a data
@@ -39,7 +40,11 @@ def find_route(path: str) -> Route | None:
         return None if slash else Route("/api", sheets, ())
     if sheet == "_attachments":
         owner, _, file = rest.partition("/")
-        return Route("/api/_attachments/{sheet}/{path}/{name}", attachment, (owner, file)) if file else None
+        return (
+            Route("/api/_attachments/{sheet}/{path}/{name}", attachment, (owner, file), False)
+            if file
+            else None
+        )
     if sheet.startswith("_"):
         return Route("/api/_search", search, ()) if sheet == "_search" and not slash else None
     if not slash:
@@ -93,11 +98,12 @@ async def attachment(read: Read, sheet: str, file: str) -> Response:
     if found is None:
         detail = f"no attachment {file[:200]!r} in sheet {sheet!r} at this commit"
         raise ApiError("attachment-not-found", detail)
+    media = (mimetypes.guess_type(found.name)[0] or "application/octet-stream").lower()
+    read.require(media)
     tag = f'"{found.blob}"'
     headers = [("ETag", tag), ("Cache-Control", "no-cache"), ("Accept-Ranges", "bytes")]
     if tag in read.request_headers.get("If-None-Match", ""):
         return Response(b"", 304, headers=headers)
-    media = mimetypes.guess_type(found.name)[0] or "application/octet-stream"
     if media not in _SHOWN_INLINE:
         headers.append(("Content-Disposition", "attachment"))
     headers.append(("Content-Security-Policy", "default-src 'none'; sandbox"))

@@ -122,12 +122,6 @@ def test_an_answer_is_compressed_where_the_client_takes_it(read: Read) -> None:
         assert "Accept-Encoding" in reply.headers["Vary"]
 
 
-@pytest.mark.parametrize("accept", ["*/*", "text/html", "nothing/known", "application/json;q=0", "x" * 9_000])
-def test_whatever_a_client_accepts_it_gets_json(read: Read, accept: str) -> None:
-    reply = read("/api/people/p07", Accept=accept)
-    assert (reply.status, reply.headers["Content-Type"]) == (200, "application/json; charset=utf-8")
-
-
 @pytest.mark.parametrize("path", [*READS, *MISSING])
 def test_any_origin_may_read(read: Read, path: str) -> None:
     for origin in ("https://example.org", "null"):
