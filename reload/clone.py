@@ -11,6 +11,7 @@ from pathlib import Path
 from reload.errors import BranchMissing, FetchFailed, ObjectMissing, ReloadError, RepositoryError
 from reload.git import configuration
 from reload.git.command import Git, GitFailed, GitTimedOut
+from reload.git.credential import Credential
 from reload.git.fetch_failures import fetch_failure
 from reload.git.leftovers import Leftover, clear_after_failure, clear_at_start
 from reload.git.upkeep import tells_of_damage
@@ -38,6 +39,7 @@ class Clone:
     branch: str | None
     timeout_s: float
     note: Note = lambda event, **values: None
+    credential: Credential | None = None
 
     def open(self) -> Repository:
         """The repository, made when absent and a remote is set; what a killed server left is cleared.
@@ -81,7 +83,7 @@ class Clone:
             raise RepositoryError(message)
         begun = self._beside(".replacing")
         shutil.rmtree(begun, ignore_errors=True)
-        fresh = Clone(begun, self.remote, self.branch, self.timeout_s, self.note)
+        fresh = Clone(begun, self.remote, self.branch, self.timeout_s, self.note, self.credential)
         try:
             fresh._make(begun)
             repository = fresh._opened()
@@ -129,7 +131,13 @@ class Clone:
             raise RepositoryError(
                 f"{self.git_dir}: branch {self.branch!r} cannot be served: {error}"
             ) from error
-        return Repository(self.git_dir, name, remote=self.remote is not None, timeout_s=self.timeout_s)
+        return Repository(
+            self.git_dir,
+            name,
+            remote=self.remote is not None,
+            timeout_s=self.timeout_s,
+            credential=self.credential,
+        )
 
     def _is_repository(self) -> bool:
         git_dir = self.git_dir
@@ -155,28 +163,28 @@ class Clone:
         try:
             git.run("init", "--quiet", "--bare", "--template=", "--object-format=sha1")
             configuration.secure(partial, self.remote)
-            name = self.branch or _default_branch(git, self.timeout_s)
+            name = self.branch or self._default_branch(git)
             git.run("symbolic-ref", "HEAD", f"refs/heads/{name}")
             partial.replace(git_dir)
         finally:
             git.stop()
             shutil.rmtree(partial, ignore_errors=True)
 
+    def _default_branch(self, git: Git) -> str:
+        asked = ("ls-remote", "--symref", "origin", "HEAD")
+        try:
+            answer = git.run(*asked, deadline_s=self.timeout_s, credential=self.credential).decode()
+        except GitTimedOut as error:
+            raise FetchFailed(str(error), "timeout") from error
+        except GitFailed as error:
+            raise fetch_failure(error) from error
+        for line in answer.splitlines():
+            target, _, name = line.partition("\t")
+            if name == "HEAD" and target.startswith("ref: refs/heads/"):
+                return target.removeprefix("ref: refs/heads/")
+        raise BranchMissing("the remote has no default branch yet; push one, or name the branch to serve")
+
 
 def open_repository(git_dir: Path, *, remote: str | None, branch: str | None, timeout_s: float) -> Repository:
     """The repository at `git_dir`, opened as `Clone.open` does."""
     return Clone(git_dir, remote, branch, timeout_s).open()
-
-
-def _default_branch(git: Git, timeout_s: float) -> str:
-    try:
-        answer = git.run("ls-remote", "--symref", "origin", "HEAD", deadline_s=timeout_s).decode()
-    except GitTimedOut as error:
-        raise FetchFailed(str(error), "timeout") from error
-    except GitFailed as error:
-        raise fetch_failure(error) from error
-    for line in answer.splitlines():
-        target, _, name = line.partition("\t")
-        if name == "HEAD" and target.startswith("ref: refs/heads/"):
-            return target.removeprefix("ref: refs/heads/")
-    raise BranchMissing("the remote has no default branch yet; push one, or name the branch to serve")

@@ -17,6 +17,7 @@ from typing import Literal
 from reload.errors import BranchMissing, BranchUnborn, FetchFailed, ObjectMissing
 from reload.git import upkeep
 from reload.git.command import Git, GitFailed, GitTimedOut
+from reload.git.credential import Credential
 from reload.git.fetch_failures import fetch_failure
 from reload.git.move import Move
 from reload.git.output import (
@@ -54,11 +55,20 @@ class Repository:
     For use by one thread at a time, save `attachment`, which starts a process of its own.
     """
 
-    def __init__(self, git_dir: Path, branch: str, *, remote: bool, timeout_s: float) -> None:
+    def __init__(
+        self,
+        git_dir: Path,
+        branch: str,
+        *,
+        remote: bool,
+        timeout_s: float,
+        credential: Credential | None = None,
+    ) -> None:
         self.git_dir = git_dir
         self.branch = branch
         self.has_remote = remote
         self._timeout_s = timeout_s
+        self._credential = credential
         self._git = Git(git_dir)
         self._objects = Session(self._git, ("cat-file", "--batch"))
         self._refs = Session(self._git, ("update-ref", "--stdin"))
@@ -82,18 +92,11 @@ class Repository:
 
         Raises FetchFailed with a reason, or BranchMissing where the remote lacks the branch.
         """
-        refspec = f"+{self.local_ref}:{self.remote_ref}"
         options = ("--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head")
+        # "--refmap=": nothing but what is named is stored, whatever the configuration maps.
+        named = ("--no-auto-maintenance", "--refmap=", "origin", f"+{self.local_ref}:{self.remote_ref}")
         try:
-            self._git.run(
-                "fetch",
-                *options,
-                "--no-auto-maintenance",
-                "--refmap=",  # nothing but what is named is stored, whatever the configuration maps
-                "origin",
-                refspec,
-                deadline_s=self._timeout_s,
-            )
+            self._git.run("fetch", *options, *named, deadline_s=self._timeout_s, credential=self._credential)
         except GitTimedOut as error:
             raise FetchFailed(str(error), "timeout") from error
         except GitFailed as error:

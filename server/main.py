@@ -70,7 +70,14 @@ class Service:
             allow_deletions=settings.mass_delete == "allow",
             data=DataPolicy(cast("Invalid", settings.invalid), cast("SchemaUse", settings.schema)),
         )
-        clone = Clone(repo_path, settings.remote, settings.branch, settings.git_timeout_s, log.warning)
+        clone = Clone(
+            repo_path,
+            settings.remote,
+            settings.branch,
+            settings.git_timeout_s,
+            log.warning,
+            settings.remote_credential,
+        )
         self._builder = Builder(clone, folder, policy, log.info)
         self.metrics = Metrics()
         self._accounts = Accounts(self.metrics, logs.plain)

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import difflib
-import math
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
+from reload.git.credential import Credential
 from server.door.peers import Network, trusted_networks
-from server.environment.addresses import branch_name, notify_address, origins, remote_address
+from server.environment.addresses import (
+    branch_name,
+    is_web_address,
+    notify_address,
+    origins,
+    remote_address,
+    remote_username,
+)
 from server.environment.secret import Secret, SecretError
+from server.environment.values import count, host, one_of, path, port, seconds, seconds_above_0
 from server.environment.variables import KNOWN, VARIABLES, Variable
 
 __all__ = ["VARIABLES", "Secret", "Settings", "SettingsError", "Variable", "read_settings"]
 
-SECONDS_MAX: Final = 86_400.0
-PORT_MAX: Final = 65_535
-COUNT_MAX: Final = 1_000_000
-_NUMBER: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
-_SHOWN_CHARACTERS_MAX: Final = 40
 _PARTNERS: Final = (
     "CFP_DATA_RELOAD_SECRET",
     "CFP_DATA_RELOAD_SECRET_PREVIOUS",
@@ -50,6 +52,8 @@ class Settings:
 
     repo_path: Path | None
     remote: str | None
+    remote_username: str
+    remote_token: Secret | None
     branch: str | None
     reload_secret: Secret | None
     reload_secret_previous: Secret | None
@@ -80,6 +84,13 @@ class Settings:
     warnings: tuple[str, ...]
 
     @property
+    def remote_credential(self) -> Credential | None:
+        """What git may send to the remote, None where git's own configuration is to know it."""
+        if self.remote is None or self.remote_token is None or not is_web_address(self.remote):
+            return None
+        return Credential(self.remote, self.remote_username, self.remote_token.current)
+
+    @property
     def secrets(self) -> tuple[Secret, ...]:
         """Every secret that is set: what logs must not show."""
         values = (getattr(self, name) for name in self.__dataclass_fields__)
@@ -102,6 +113,7 @@ def read_settings(environ: Mapping[str, str], required: Iterable[str] = ()) -> S
     settings = _settings(reader)
     reader.look_for_missing_partners()
     reader.faults += _contradictions(settings)
+    reader.warnings += _oddities(settings)
     if reader.faults:
         raise SettingsError(reader.faults)
     return replace(settings, warnings=tuple(reader.warnings))
@@ -187,23 +199,25 @@ class _Reader:
 
 
 def _settings(reader: _Reader) -> Settings:
-    repo_path = reader.optional("CFP_DATA_REPO_PATH", _path)
-    state_path = reader.optional("CFP_DATA_STATE_PATH", _path)
+    repo_path = reader.optional("CFP_DATA_REPO_PATH", path)
+    state_path = reader.optional("CFP_DATA_STATE_PATH", path)
     if state_path is None and repo_path is not None:
         state_path = Path(f"{repo_path}.state")
     return Settings(
         repo_path=repo_path,
         remote=reader.optional("CFP_DATA_REMOTE", remote_address),
+        remote_username=reader.value("CFP_DATA_REMOTE_USERNAME", remote_username),
+        remote_token=reader.secret("CFP_DATA_REMOTE_TOKEN"),
         branch=reader.optional("CFP_DATA_BRANCH", branch_name),
         reload_secret=reader.secret("CFP_DATA_RELOAD_SECRET"),
         reload_secret_previous=reader.secret("CFP_DATA_RELOAD_SECRET_PREVIOUS", withdrawable=True),
-        poll_interval_s=reader.value("CFP_DATA_POLL_INTERVAL", _seconds),
-        invalid=reader.value("CFP_DATA_INVALID", _one_of("reject", "quarantine")),
-        schema=reader.value("CFP_DATA_SCHEMA", _one_of("off", "warn", "enforce")),
-        rewrite=reader.value("CFP_DATA_REWRITE", _one_of("refuse", "follow")),
-        mass_delete=reader.value("CFP_DATA_MASS_DELETE", _one_of("hold", "allow")),
+        poll_interval_s=reader.value("CFP_DATA_POLL_INTERVAL", seconds),
+        invalid=reader.value("CFP_DATA_INVALID", one_of("reject", "quarantine")),
+        schema=reader.value("CFP_DATA_SCHEMA", one_of("off", "warn", "enforce")),
+        rewrite=reader.value("CFP_DATA_REWRITE", one_of("refuse", "follow")),
+        mass_delete=reader.value("CFP_DATA_MASS_DELETE", one_of("hold", "allow")),
         state_path=state_path,
-        git_timeout_s=reader.value("CFP_GIT_TIMEOUT", _seconds_above_0),
+        git_timeout_s=reader.value("CFP_GIT_TIMEOUT", seconds_above_0),
         github_secret=reader.secret("CFP_GITHUB_WEBHOOK_SECRET"),
         gitlab_token=reader.secret("CFP_GITLAB_WEBHOOK_TOKEN"),
         gitlab_signing_token=reader.secret("CFP_GITLAB_WEBHOOK_SIGNING_TOKEN"),
@@ -213,14 +227,14 @@ def _settings(reader: _Reader) -> Settings:
         notify_url=reader.optional("CFP_NOTIFY_URL", notify_address),
         notify_secret=reader.secret("CFP_NOTIFY_SECRET"),
         sentry_dsn=reader.optional("SENTRY_DSN", str),
-        host=reader.value("HOST", _host),
-        port=reader.value("PORT", _port),
+        host=reader.value("HOST", host),
+        port=reader.value("PORT", port),
         cors_origins=reader.origins("CFP_CORS_ORIGINS"),
         trusted_proxies=reader.optional("CFP_TRUSTED_PROXIES", trusted_networks) or (),
-        failed_attempts_max=reader.value("CFP_FAILED_ATTEMPTS", _count),
-        connections_per_peer_max=reader.value("CFP_CONNECTIONS_PER_PEER", _count),
-        log_format=reader.optional("CFP_LOG_FORMAT", _one_of("json", "console")) or "",
-        log_level=reader.value("CFP_LOG_LEVEL", _one_of("debug", "info", "warning", "error", "critical")),
+        failed_attempts_max=reader.value("CFP_FAILED_ATTEMPTS", count),
+        connections_per_peer_max=reader.value("CFP_CONNECTIONS_PER_PEER", count),
+        log_format=reader.optional("CFP_LOG_FORMAT", one_of("json", "console")) or "",
+        log_level=reader.value("CFP_LOG_LEVEL", one_of("debug", "info", "warning", "error", "critical")),
         warnings=(),
     )
 
@@ -235,53 +249,11 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         )
 
 
-def _one_of(*words: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"is {_shown(text)}; choose one of: {', '.join(words)}")
-        return text
-
-    return parse
-
-
-def _path(text: str) -> Path:
-    return Path(text).absolute()
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text) if _NUMBER.fullmatch(text) else math.nan
-    if not 0 <= seconds <= SECONDS_MAX:
-        raise ValueError(f"is {_shown(text)}; give seconds as a number from 0 to {SECONDS_MAX:g}")
-    return seconds
-
-
-def _seconds_above_0(text: str) -> float:
-    seconds = _seconds(text)
-    if seconds == 0:
-        raise ValueError("is 0, which would end every operation at once; give more seconds")
-    return seconds
-
-
-def _count(text: str) -> int:
-    count = int(text) if re.fullmatch(r"[0-9]{1,7}", text) else -1
-    if not 0 <= count <= COUNT_MAX:
-        raise ValueError(f"is {_shown(text)}; give a whole number from 0 (no limit) to {COUNT_MAX}")
-    return count
-
-
-def _host(text: str) -> str:
-    if not re.fullmatch(r"[0-9A-Za-z_.:%-]{1,255}", text):
-        raise ValueError(f"is {_shown(text)}; give an IP address without brackets, or a host name")
-    return text
-
-
-def _port(text: str) -> int:
-    port = int(text) if re.fullmatch(r"[0-9]{1,5}", text) else -1
-    if not 0 <= port <= PORT_MAX:
-        raise ValueError(f"is {_shown(text)}; give a port from 0 (any free one) to {PORT_MAX}")
-    return port
-
-
-def _shown(text: str) -> str:
-    """The text on one line, shortened: a value in the wrong variable may be anything."""
-    return repr(text if len(text) <= _SHOWN_CHARACTERS_MAX else text[:_SHOWN_CHARACTERS_MAX] + "…")
+def _oddities(settings: Settings) -> Iterator[str]:
+    """What is understood, but hardly meant."""
+    if settings.remote_token is None:
+        return
+    if not is_web_address(settings.remote or ""):
+        yield "CFP_DATA_REMOTE_TOKEN has no effect: it goes with an https address in CFP_DATA_REMOTE"
+    elif not (settings.remote or "").startswith("https://"):
+        yield "CFP_DATA_REMOTE is not encrypted: CFP_DATA_REMOTE_TOKEN can be read on its way"

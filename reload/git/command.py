@@ -23,6 +23,7 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 import git as gitpython
 
 from reload.errors import RepositoryError
+from reload.git.credential import Credential
 
 TERMINATION_GRACE_S = 1.0
 STDERR_BYTES_MAX = 16_384
@@ -151,13 +152,15 @@ class Git:
         self._guard = threading.Lock()
         self._closed = False
 
-    def start(self, *arguments: str) -> Process:
+    def start(self, *arguments: str, credential: Credential | None = None) -> Process:
         """Start `git ARGUMENTS` with pipes; the caller ends it with `finish`."""
         inherited = [part for name in _ELSEWHERE if name in os.environ for part in ("-u", name)]
         command = [*(["env", *inherited] if inherited else []), "git", f"--git-dir={self.git_dir}"]
-        for setting in _CONFIGURATION:
+        for setting in (*_CONFIGURATION, *(credential.configuration() if credential else ())):
             command += ["-c", setting]
         environment = _ENVIRONMENT | {"GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", _SSH)}
+        if credential is not None:
+            environment |= credential.environment()
         with self._guard:
             if self._closed:
                 raise RepositoryError("git is not started any more: the server is stopping")
@@ -179,9 +182,18 @@ class Git:
         with self._guard:
             self._running.discard(process)
 
-    def run(self, *arguments: str, given: bytes = b"", deadline_s: float | None = None) -> bytes:
-        """What `git ARGUMENTS` prints; raises GitFailed or, after `deadline_s` seconds, GitTimedOut."""
-        process = self.start(*arguments)
+    def run(
+        self,
+        *arguments: str,
+        given: bytes = b"",
+        deadline_s: float | None = None,
+        credential: Credential | None = None,
+    ) -> bytes:
+        """What `git ARGUMENTS` prints; raises GitFailed or, after `deadline_s` seconds, GitTimedOut.
+
+        With `credential` git may send that to the remote; without one, what the user's own git gives.
+        """
+        process = self.start(*arguments, credential=credential)
         try:
             output, errors = process.popen.communicate(given, timeout=deadline_s)
         except subprocess.TimeoutExpired:
@@ -190,6 +202,7 @@ class Git:
             self.finish(process)
         if process.popen.returncode:
             words = errors[-STDERR_BYTES_MAX:].decode("utf-8", "replace").strip()
+            words = credential.redact(words) if credential else words
             raise GitFailed(arguments[0], process.popen.returncode, words)
         return output
 

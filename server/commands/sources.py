@@ -16,8 +16,8 @@ from server.settings import Settings
 
 _UNTRUSTED: Final = re.compile(r"dubious ownership in repository at '(.+)'")
 _REMEDIES: Final[Mapping[str, str]] = {
-    "auth-failed": "give uid {uid} a key or credential that may read it: a deploy key in ~/.ssh, or a "
-    "git credential helper",
+    "auth-failed": "give uid {uid} a key or credential that may read it: a deploy key in ~/.ssh, or for "
+    "https a token in CFP_DATA_REMOTE_TOKEN_FILE",
     "host-key-changed": "compare the host's fingerprint with what it publishes, then add its key: "
     "ssh-keyscan HOST >> ~/.ssh/known_hosts",
     "not-found": "check CFP_DATA_REMOTE, and that uid {uid} may see it: hosts say 'not found' to strangers",
@@ -105,7 +105,11 @@ def _said(git: Git, *arguments: str) -> str | None:
 def _remote(git: Git, settings: Settings, remote: str, branch: str | None) -> Iterator[Finding]:
     wanted = f"refs/heads/{branch}" if branch else "HEAD"
     try:
-        output = git.run("ls-remote", "--", remote, wanted, deadline_s=settings.git_timeout_s)
+        output = git.run(
+            *("ls-remote", "--", remote, wanted),
+            deadline_s=settings.git_timeout_s,
+            credential=settings.remote_credential,
+        )
     except GitTimedOut as error:
         yield Finding("remote", False, str(error), _REMEDIES["timeout"])
         return

@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 REMOTE_SCHEMES: Final = ("https", "http", "ssh", "git", "file")
 BRANCH_CHARACTERS_MAX: Final = 255
+USERNAME_CHARACTERS_MAX: Final = 255
 
 # `ext::`, `fd::` and any other `git-remote-<name>` that git would run as a program.
 _TRANSPORT_HELPER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.-]*::")
@@ -28,7 +29,7 @@ _BRANCH: Final = re.compile(
 _ORIGIN: Final = re.compile(r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.I)
 _CREDENTIALS_ELSEWHERE: Final = (
     "use an SSH address with a deploy key, "
-    "or keep the URL bare and give the credentials to a git credential helper"
+    "or keep the URL bare and give the token in CFP_DATA_REMOTE_TOKEN_FILE"
 )
 
 
@@ -69,6 +70,18 @@ def _check_remote_url(url: SplitResult) -> None:
         raise ValueError(f"holds credentials, which others could read; {_CREDENTIALS_ELSEWHERE}")
     if url.query or url.fragment:
         raise ValueError(f"holds a query or a fragment; remove it, and {_CREDENTIALS_ELSEWHERE}")
+
+
+def is_web_address(text: str) -> bool:
+    """Whether a remote is asked over http or https."""
+    return text.startswith(("https://", "http://"))
+
+
+def remote_username(text: str) -> str:
+    """A user name as HTTP's basic authentication takes it."""
+    if not text.isprintable() or ":" in text or len(text) > USERNAME_CHARACTERS_MAX:
+        raise ValueError("is not a user name; give one without colons and control characters")
+    return text
 
 
 def branch_name(text: str) -> str:

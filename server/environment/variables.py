@@ -64,6 +64,15 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "unset",
     ),
     Variable(
+        "CFP_DATA_REMOTE_USERNAME",
+        "x-access-token",
+        "user name that goes with the token; most forges take any",
+    ),
+    _forge_secret(
+        "CFP_DATA_REMOTE_TOKEN",
+        "token or password for an `https` remote; goes to its host only, and never into arguments or files",
+    ),
+    Variable(
         "CFP_DATA_BRANCH",
         None,
         "the branch that is served",

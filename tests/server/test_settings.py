@@ -29,6 +29,8 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
     assert settings == Settings(
         repo_path=None,
         remote=None,
+        remote_username="x-access-token",
+        remote_token=None,
         branch=None,
         reload_secret=None,
         reload_secret_previous=None,
@@ -63,7 +65,8 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
 def test_every_variable_is_read_into_its_setting(tmp_path: Path) -> None:
     plain = {
         "CFP_DATA_REPO_PATH": (str(tmp_path / "data.git"), "repo_path", tmp_path / "data.git"),
-        "CFP_DATA_REMOTE": ("git@example.org:data.git", "remote", "git@example.org:data.git"),
+        "CFP_DATA_REMOTE": ("https://example.org/data.git", "remote", "https://example.org/data.git"),
+        "CFP_DATA_REMOTE_USERNAME": ("deploy", "remote_username", "deploy"),
         "CFP_DATA_BRANCH": ("release/2.0", "branch", "release/2.0"),
         "CFP_DATA_POLL_INTERVAL": ("2.5", "poll_interval_s", 2.5),
         "CFP_DATA_INVALID": ("quarantine", "invalid", "quarantine"),
@@ -97,6 +100,7 @@ def test_every_variable_is_read_into_its_setting(tmp_path: Path) -> None:
         "CFP_BITBUCKET_WEBHOOK_SECRET": "bitbucket_secret",
         "CFP_STANDARD_WEBHOOK_SECRET": "standard_secret",
         "CFP_NOTIFY_SECRET": "notify_secret",
+        "CFP_DATA_REMOTE_TOKEN": "remote_token",
     }
     assert {*plain, *secret} == {variable.name for variable in VARIABLES}
 
@@ -320,3 +324,26 @@ def test_a_count_that_is_none_is_refused(name: str, text: str) -> None:
 @pytest.mark.parametrize("text", ["10.0.0.0/8 nginx", "10.0.0.1/8", "300.1.1.1", "*"])
 def test_a_proxy_without_an_address_is_refused(text: str) -> None:
     assert only_fault_of({"CFP_TRUSTED_PROXIES": text}).startswith("CFP_TRUSTED_PROXIES has something else")
+
+
+def test_a_token_is_for_the_host_of_a_web_address_only() -> None:
+    token = {"CFP_DATA_REMOTE_TOKEN": "glpat-0123456789abcdef"}
+    for remote in (
+        {},
+        {"CFP_DATA_REMOTE": "git@host.example:data.git"},
+        {"CFP_DATA_REMOTE": "/srv/data.git"},
+    ):
+        settings = read_settings(token | remote)
+        assert settings.remote_credential is None
+        assert "no effect" in settings.warnings[0]
+    settings = read_settings(token | {"CFP_DATA_REMOTE": "https://host.example/data.git"})
+    assert settings.remote_credential is not None
+    assert settings.remote_credential.environment().keys() == {
+        "LIVESHEETS_REMOTE_USERNAME",
+        "LIVESHEETS_REMOTE_TOKEN",
+    }
+    assert (settings.warnings, read_settings({}).remote_credential) == ((), None)
+    assert "glpat" not in repr(settings)
+    (warning,) = read_settings(token | {"CFP_DATA_REMOTE": "http://host.example/data.git"}).warnings
+    assert "not encrypted" in warning
+    assert "CFP_DATA_REMOTE_USERNAME" in only_fault_of({"CFP_DATA_REMOTE_USERNAME": "ada:secret"})

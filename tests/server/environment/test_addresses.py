@@ -61,7 +61,7 @@ def test_a_remote_with_credentials_is_refused_and_never_shown(remote: str) -> No
 def test_a_remote_with_credentials_is_told_what_to_do_instead() -> None:
     fault = refusal_of(remote_address, "https://x:y@example.org/data.git")
     assert "deploy key" in fault
-    assert "credential helper" in fault
+    assert "CFP_DATA_REMOTE_TOKEN_FILE" in fault
 
 
 @pytest.mark.parametrize(
