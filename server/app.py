@@ -44,6 +44,7 @@ from server.handlers.webhook import WebhookHandler
 from server.metrics import Metrics
 from server.reading import ReadDelegate
 from server.response import Headers, standing_headers
+from server.standing.advice import advice_on
 from server.standing.page import Page
 
 QUERY_THREADS = 2
@@ -143,11 +144,13 @@ class LivesheetsApplication(Application):
             self.idle.set()
 
     def why_not_ready(self) -> str:
-        """Why nothing is served yet, and what to do."""
+        """Why nothing is served yet: the outcome in words, since the text of an error may name places."""
         last = self.journal.last
         if last is None or last.error is None:
             return "the data is being loaded"
-        return f"nothing can be served yet ({last.outcome}): {last.error}; tried again by itself"
+        words = ", ".join(filter(None, (last.outcome, getattr(last.error, "reason", ""))))
+        meaning = advice_on(last.outcome).meaning
+        return f"nothing can be served yet ({words}): {meaning} Tried again by itself; the status says more."
 
     async def in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
         """Run a large question off the loop."""

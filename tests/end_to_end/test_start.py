@@ -81,7 +81,9 @@ def test_without_data_and_remote_it_waits_says_why_and_becomes_ready_by_itself(
 ) -> None:
     remote.vanish()
     server = serve(tmp_path, remote.path)
-    not_ready(server, "fetch-failed")
+    not_ready(server, "fetch-failed, not-found")
+    assert str(tmp_path) not in server.client.get("/readyz").json["detail"]
+    assert str(tmp_path) in server.client.status()["remote"]["lastError"]
     assert server.client.reload().problem(502, "fetch-failed")["oldCommit"] is None
     remote.return_()
     server.ready(remote.head)
@@ -106,7 +108,10 @@ def test_a_first_commit_that_cannot_be_served_is_told_and_the_next_one_is_served
 ) -> None:
     empty_remote.push({**SAMPLE, "people/p01.toml": "x = \n"})
     server = serve(tmp_path, empty_remote.path)
-    not_ready(server, "people/p01.toml:1")
+    not_ready(server, "data-rejected")
+    # Names of files and their contents are for those who have the secret.
+    assert "p01" not in server.client.get("/readyz").json["detail"]
+    assert server.client.status()["rejected"]["problems"][0]["path"] == "people/p01.toml"
     problem = server.client.reload().problem(500, "data-rejected")
     assert [each["path"] for each in problem["problems"]] == ["people/p01.toml"]
     good = empty_remote.push({"people/p01.toml": person(1)})
