@@ -29,6 +29,7 @@ from server.accounts import Accounts
 from server.auth import Door
 from server.calls.accepted import AcceptedReloads
 from server.calls.deliveries import Deliveries
+from server.door.host import require_host
 from server.door.limits import UnprovenBytes
 from server.handlers.base import NotFoundHandler
 from server.handlers.operations import (
@@ -188,6 +189,7 @@ class _Door(HTTPMessageDelegate):
         path = start_line.path.partition("?")[0]
         below = path.startswith(f"{READ_PREFIX}/") or path == READ_PREFIX
         if below and not path.startswith(INTERNAL_PREFIX):
+            require_host(start_line.version, headers)
             self._delegate = ReadDelegate(self._app, self._connection, start_line, find_route(path))
         else:
             self._delegate = self._others()
