@@ -19,7 +19,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench clean needs-git needs-python
+.PHONY: help demo test check bench fuzz clean needs-git needs-python
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
@@ -39,8 +39,11 @@ check: $(DEV) ## lint, formatting, types, and whether the documentation is true
 bench: $(BENCH) ## run the benchmarks
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
+fuzz: $(DEV) ## look for bytes that break a parser: ARGS='toml --seconds 600'
+	$(BIN)/python -m tests.fuzz $(or $(ARGS),everything --seconds 60)
+
 clean: ## remove the environment and everything built; keeps demo-data
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(DEV): setup.py pyproject.toml | needs-git

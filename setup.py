@@ -48,6 +48,8 @@ setup(
         "dev": [
             "gitsheets==0.6.0",  # the oracle of the reading tests: pinned, so that it stays one
             "hypothesis",
+            # Led by coverage, it looks for bytes that break a parser; has wheels for nothing else.
+            "atheris; sys_platform == 'linux' and platform_machine == 'x86_64'",
             # pytest-tornado's last release needs pkg_resources and the hooks of pytest 9.
             "pytest-tornado==0.8.1",
             "pytest<10",
