@@ -36,8 +36,7 @@ setup(
         "GitPython>=3.1.43",
         "structlog>=24",
         "apsw>=3.46",
-        # rtoml 0.14 reads TOML 1.1, while gitsheets reads TOML 1.0: a record must load in both.
-        "rtoml>=0.12,<0.14",
+        "toml-rs>=0.4.3,<0.5",
         "orjson>=3.10",
         "jsonschema-rs>=0.30",
         "prometheus-client>=0.20",

@@ -142,7 +142,7 @@ class Store:
         self.sheets[sheet.name] = sheet
 
     def index_sheet(self, name: str) -> None:
-        """The indexes over what the sheet holds now; to be made when all is loaded."""
+        """The indexes over what the sheet holds now, search included; to be made when all is loaded."""
         self._tables[name].index()
 
     def drop_sheet(self, name: str) -> None:
@@ -163,12 +163,16 @@ class Store:
     # -- records --------------------------------------------------------------------------------
 
     def load(self, name: str, records: Iterable[Record], listed: Iterable[Listed] = ()) -> int:
-        """Add records in bulk to a sheet that has no indexes yet, searchable; how many there were.
+        """Add records in bulk to a sheet that has no indexes yet; how many there were.
 
         `listed` is what is wrong with these records.
         """
         self.problems.add(listed)
         return self._tables[name].load(records)
+
+    def index_texts(self, name: str) -> None:
+        """Make searchable what was loaded into a sheet so far."""
+        self._tables[name].index_texts()
 
     def put(self, name: str, record: Record, changes: Changes) -> None:
         """Add or replace one record and keep search and fields in step."""

@@ -1,9 +1,7 @@
 """TOML 1.0 text in, plain values out: the dialect that gitsheets reads, and never a crash.
 
-rtoml is the fastest parser, but hostile nesting overflows its stack and ends the process, so nesting
-is measured first. What it reads differently from gitsheets, and what it refuses, is read again with
-the standard library's tomllib, which is exact and knows where a fault lies (source: differential
-tests of both parsers against gitsheets).
+toml-rs wraps the parser that gitsheets has, so both read alike; tests compare them. Hostile nesting
+overflows its stack and ends the process, so nesting is measured first.
 """
 
 from __future__ import annotations
@@ -11,20 +9,19 @@ from __future__ import annotations
 import math
 import re
 import tomllib
+from collections.abc import Iterable
 from typing import Any
 
-import rtoml
+import toml_rs
 
 DOCUMENT_BYTES_MAX = 1 << 20
 NESTING_DEPTH_MAX = 64
 
-_INTEGER_BITS = 64
-_LOCATION = re.compile(r"\s*\(?\bat line (\d+),? column (\d+)\)?$")
-# rtoml reads -09:30 as -08:30, and offsets that no day has; each expression begins with one literal
-# character, because that makes the search many times faster than a choice of characters does.
-_ODD_OFFSET = re.compile(r":\d\d(?:\.\d+)?(?:-\d\d:(?!00)\d\d|[+-](?:2[4-9]|[3-9]\d):\d\d|[+-]\d\d:[6-9]\d)")
-# It also reads +0x1 and +-1, which are no numbers.
-_ODD_SIGN = re.compile(r"\+(?:-|0[xob])")
+_INTEGER_MIN, _INTEGER_MAX = -(1 << 63), (1 << 63) - 1
+_INTEGER_TOO_LARGE = "a whole number does not fit into 64 bits"
+# Where a fault is, as both parsers word it.
+_LOCATION = re.compile(r"\s*\(?\bat line (\d+),? column (\d+)\)?$", re.MULTILINE)
+_NUMBER = re.compile(r"(?<![\w.+-])[+-]?[0-9][\w.+-]*+")
 # Strings and comments are skipped whole, so that brackets and dots inside them do not count. Nothing
 # here backtracks, and what is not closed is skipped to its end: the time is linear in the text.
 _TOKENS = re.compile(
@@ -67,36 +64,16 @@ def parse(text: str) -> dict[str, Any]:
     """The table that a TOML 1.0 document holds; raises Unreadable with line and column."""
     if text.count("[") + text.count("{") + text.count(".") > NESTING_DEPTH_MAX:
         _refuse_deep_nesting(text)
+    if text.startswith("\ufeff"):
+        raise Unreadable("a byte-order mark stands here", 1, 1)
     try:
-        table: dict[str, Any] = rtoml.loads(text)
-    except ValueError as error:
-        return _parse_exactly(text, _located(str(error)))
-    return _parse_exactly(text) if _is_odd(text) else table
-
-
-def _is_odd(text: str) -> bool:
-    """Whether rtoml may read the text in another way than gitsheets does."""
-    return (
-        "\x7f" in text
-        or text.startswith("\ufeff")
-        or _ODD_SIGN.search(text) is not None
-        or _ODD_OFFSET.search(text) is not None
-    )
-
-
-def _parse_exactly(text: str, refused: Unreadable | None = None) -> dict[str, Any]:
-    """What the text holds after all; raises Unreadable, with the message of `refused` where there is one."""
-    try:
-        table = tomllib.loads(text, parse_float=_float)
-    except tomllib.TOMLDecodeError as error:
-        found = _located(str(error))
-        message = refused.message if refused else found.message
-        line, column = _end_of(text) if "at end of document" in str(error) else (found.line, found.column)
-        raise Unreadable(message, line, column) from None
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits, for one
-        raise refused or Unreadable(str(error)) from None
-    if _exceeds_integers(table):
-        raise refused or Unreadable(f"a whole number does not fit into {_INTEGER_BITS} bits")
+        table: dict[str, Any] = toml_rs.loads(text, parse_float=_float, toml_version="1.0.0")
+    except toml_rs.TOMLDecodeError as error:
+        raise _refused(text, error.msg) from None
+    except ValueError as error:  # what TOML can say and Python cannot hold
+        raise _beyond_python(text, str(error)) from None
+    if _exceeds_integers(table.values()):
+        raise Unreadable(_INTEGER_TOO_LARGE, *_place_of_number(text))
     return table
 
 
@@ -108,24 +85,65 @@ def _float(text: str) -> float:
     return number
 
 
-def _located(message: str) -> Unreadable:
-    found = _LOCATION.search(message)
-    line, column = (int(found[1]), int(found[2])) if found else (0, 0)
-    return Unreadable(_LOCATION.sub("", message).removeprefix("ValueError: "), line, column)
-
-
-def _end_of(text: str) -> tuple[int, int]:
-    """Line and column after the last character that is no space."""
+def _refused(text: str, words: str) -> Unreadable:
+    """The parser's refusal: where, a picture of the line in three lines, and what is wrong with it."""
+    found = _LOCATION.search(words)
+    if found is None:
+        return Unreadable(words)
+    line, byte = int(found[1]), int(found[2])
+    before = text.split("\n", line)[line - 1 : line] or [""]
+    column = len(before[0].encode()[: byte - 1].decode("utf-8", "ignore")) + 1
     end = text.rstrip()
-    return end.count("\n") + 1, len(end) - end.rfind("\n")
+    if line > end.count("\n") + 1:  # what is missing at the end is missing after the last word
+        line, column = end.count("\n") + 1, len(end) - end.rfind("\n")
+    return Unreadable(words.rpartition("^\n")[2].strip(), line, column)
 
 
-def _exceeds_integers(value: object) -> bool:
-    if isinstance(value, dict):
-        return any(map(_exceeds_integers, value.values()))
-    if isinstance(value, list):
-        return any(map(_exceeds_integers, value))
-    return isinstance(value, int) and not -(1 << _INTEGER_BITS - 1) <= value < 1 << _INTEGER_BITS - 1
+def _beyond_python(text: str, words: str) -> Unreadable:
+    """A moment or a number that is too large; the standard library knows where the moment is."""
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        if found := _LOCATION.search(str(error)):
+            return Unreadable(words, int(found[1]), int(found[2]))
+    except ValueError:
+        words = _INTEGER_TOO_LARGE
+    return Unreadable(words, *_place_of_number(text))
+
+
+def _place_of_number(text: str) -> tuple[int, int]:
+    """Line and column of the first number that is too large."""
+    bare = _TOKENS.sub(lambda token: token[0] if len(token[0]) == 1 else " " * len(token[0]), text)
+    for found in _NUMBER.finditer(bare):
+        if _is_too_large(found[0]):
+            line = text.count("\n", 0, found.start()) + 1
+            return line, found.start() - text.rfind("\n", 0, found.start())
+    return 0, 0
+
+
+def _is_too_large(number: str) -> bool:
+    try:
+        return not _INTEGER_MIN <= int(number, 0) <= _INTEGER_MAX
+    except ValueError:
+        pass
+    try:
+        return float(number) == math.inf
+    except ValueError:
+        return False
+
+
+def _exceeds_integers(values: Iterable[object]) -> bool:
+    for value in values:
+        kind = type(value)
+        if kind is int:
+            if not _INTEGER_MIN <= value <= _INTEGER_MAX:  # type: ignore[operator]
+                return True
+        elif kind is dict:
+            if _exceeds_integers(value.values()):  # type: ignore[attr-defined]
+                return True
+        elif kind is list and _exceeds_integers(value):  # type: ignore[arg-type]
+            return True
+    return False
 
 
 class _Nesting:

@@ -8,6 +8,7 @@ ends without a whole result has failed, whatever its exit status.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import resource
 import signal
@@ -163,6 +164,7 @@ def _raise_for(job: Job, result: dict[str, Any] | None, status: int, errors: str
 
 def main() -> None:
     """The child: one job from standard input, progress and one result on standard output."""
+    gc.disable()  # records make no cycles, and what there is ends with the process
     os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_AS, (BUILD_MEMORY_BYTES_MAX, BUILD_MEMORY_BYTES_MAX))
     given = orjson.loads(sys.stdin.buffer.readline())

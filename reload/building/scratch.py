@@ -1,4 +1,4 @@
-"""A state file built from scratch: git streams, this process parses, a thread inserts and indexes."""
+"""A state file built from scratch: git streams, this process parses and inserts, a thread indexes."""
 
 from __future__ import annotations
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 
 from reload.policy import DataPolicy
 from reload.reading.findings import Findings
@@ -19,7 +18,8 @@ from reload.sheets import Sheet
 from reload.store import Store
 from reload.tables.problems import Listed
 
-BATCH_RECORDS = 2_000
+# So much JSON, in characters, is inserted at once: few batches, since search is indexed quicker in few.
+BATCH_CHARACTERS = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +69,31 @@ def _of_definition(build: Build, reader: SheetReader) -> Iterator[Listed]:
         yield Listed.of(reader.sheet.name, "definition", problem)
 
 
-def _load(store: Store, name: str, records: Iterator[Record], found: Findings) -> Iterator[int]:
-    """Insert in a thread, one batch behind the parsing, and yield how many records each batch had."""
-    with ThreadPoolExecutor(max_workers=1) as inserter:
-        pending: Future[int] | None = None
-        while batch := list(islice(records, BATCH_RECORDS)):
-            if pending is not None:
-                yield pending.result()
-            pending = inserter.submit(store.load, name, batch, found.take_warnings())
-        if pending is not None:
-            yield pending.result()
+def _load(store: Store, name: str, records: Iterable[Record], found: Findings) -> Iterator[int]:
+    """Insert batch by batch, and yield how many records each had.
+
+    While the next batch is read, SQLite indexes the texts of the last one in a thread, which needs no
+    interpreter lock for that. Inserting does, row by row, and would only be in the way there.
+    """
+    with ThreadPoolExecutor(max_workers=1) as indexer:
+        indexed: Future[None] | None = None
+        for batch in _batches(records):
+            if indexed is not None:
+                indexed.result()
+            yield store.load(name, batch, found.take_warnings())
+            indexed = indexer.submit(store.index_texts, name)
+        if indexed is not None:
+            indexed.result()
+
+
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    batch: list[Record] = []
+    characters = 0
+    for record in records:
+        batch.append(record)
+        characters += len(record.json)
+        if characters >= BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch

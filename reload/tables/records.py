@@ -44,6 +44,7 @@ class RecordTable:
         self._db = db
         self._fields = fields
         self._twins = twins
+        self._indexed_id = 0  # the last row of a bulk load whose text can be searched
 
     @classmethod
     def create(cls, db: apsw.Connection, sheet: Sheet, fields: FieldCounts, twins: Twins) -> RecordTable:
@@ -65,7 +66,8 @@ class RecordTable:
         return made
 
     def index(self) -> None:
-        """The indexes over what the table holds now, and its twins; made last, which is cheapest."""
+        """The indexes over what was loaded, and its twins; made last, which is cheapest."""
+        self.index_texts()
         self._db.execute(f"CREATE UNIQUE INDEX {quoted(self._name + '/path')} ON {self.quoted} (path)")
         for number, field in enumerate(self.sheet.index):
             index = quoted(f"{self._name}/index/{number}")
@@ -95,22 +97,22 @@ class RecordTable:
         return {path: (blob, record) for path, blob, record in self._db.execute(select)}
 
     def load(self, records: Iterable[Record]) -> int:
-        """Add records in bulk before there are indexes; how many there were.
-
-        The texts are indexed by one statement, during which other threads run.
-        """
-        last = self._db.execute(f"SELECT coalesce(max(id), 0) FROM {self.quoted}").get
+        """Add records in bulk before there are indexes; how many there were."""
         insert = f"INSERT INTO {self.quoted} (path, blob, record, text) VALUES (?, ?, ?, ?)"
         shapes: Counter[Shape] = Counter()
         paths: list[str] = []
         self._db.executemany(insert, _rows(records, shapes, paths))
         self._twins.load(self.sheet.name, paths)
-        texts = f"INSERT INTO {self._fts} (rowid, text) SELECT id, text FROM {self.quoted} WHERE id > ?"
-        self._db.execute(texts, (last,))
         for shape, count in shapes.items():
             self._fields.add(self.sheet.name, shape, count)
         self._add_to_count(len(paths))
         return len(paths)
+
+    def index_texts(self) -> None:
+        """Make searchable what was loaded since the last time, in one statement that other threads run beside."""
+        texts = f"INSERT INTO {self._fts} (rowid, text) SELECT id, text FROM {self.quoted} WHERE id > ?"
+        self._db.execute(texts, (self._indexed_id,))
+        self._indexed_id = self._db.execute(f"SELECT coalesce(max(id), 0) FROM {self.quoted}").get
 
     def put(self, record: Record, changes: Changes) -> None:
         """Add or replace one record."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from pathlib import Path
 
-import rtoml
+import toml_rs
 
 from server.sample.attachments import post_attachments
 from server.sample.sheets import DEFINITIONS, README
@@ -74,9 +74,16 @@ def toml_text(record: Mapping[str, object]) -> str:
     """`record` as TOML in gitsheets' order: keys sorted, tables (of plain values) at the end."""
     ordered = dict(sorted(record.items()))
     tables = {key: value for key, value in ordered.items() if isinstance(value, dict)}
-    parts = [rtoml.dumps({key: ordered[key]}) for key in ordered if key not in tables]
-    parts += ["\n" + rtoml.dumps({key: dict(sorted(tables[key].items()))}) for key in tables]
+    parts = [_line(key, ordered[key]) for key in ordered if key not in tables]
+    parts += ["\n" + toml_rs.dumps({key: dict(sorted(tables[key].items()))}) for key in tables]
     return "".join(parts)
+
+
+def _line(key: str, value: object) -> str:
+    # toml-rs writes times with a fraction of a second, which nobody would.
+    if isinstance(value, datetime | time):
+        return f"{key} = {value.isoformat().replace('+00:00', 'Z')}\n"
+    return toml_rs.dumps({key: value})
 
 
 def slug_of(title: str) -> str:

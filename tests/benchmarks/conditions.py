@@ -16,7 +16,7 @@ from tests.benchmarks.bench import Plan
 from tests.benchmarks.load import CONNECTIONS, Load
 from tests.benchmarks.process import PROJECT
 
-_PACKAGES = ("tornado", "orjson", "rtoml", "gitsheets", "datasette")
+_PACKAGES = ("tornado", "orjson", "toml-rs", "gitsheets", "datasette")
 
 
 def conditions(plan: Plan) -> dict[str, str]:

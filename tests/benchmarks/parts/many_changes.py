@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from functools import partial
 
-import rtoml
+import toml_rs
 
 from tests.benchmarks.bench import Bench, in_turn
 from tests.benchmarks.dataset import Dataset, Pushes
@@ -41,7 +41,7 @@ def measure(bench: Bench, dataset: Dataset) -> Series:
 def _followed_ms(floor: Floor, commit: str, records: int) -> float:
     begun = time.perf_counter()
     _, _, oids = floor.follow(commit)
-    parsed = [rtoml.loads(blob.decode()) for blob in floor.read(oids)]
+    parsed = [toml_rs.loads(blob.decode()) for blob in floor.read(oids)]
     elapsed_ms = (time.perf_counter() - begun) * 1000
     if len(parsed) != records:
         raise RuntimeError(f"{records} records were changed, and git tells {len(parsed)}")

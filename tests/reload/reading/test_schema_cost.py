@@ -11,7 +11,7 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-import rtoml
+import toml_rs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -173,7 +173,7 @@ def test_beside_readers_validation_stops_at_its_budget() -> None:
 def test_an_expensive_schema_makes_a_difference_a_build_from_scratch(
     tmp_git: MakeRepo, tmp_path: Path
 ) -> None:
-    inline = rtoml.dumps({"gitsheet": {"schema": _doubling(16)}}).replace("[gitsheet]\n", "")
+    inline = toml_rs.dumps({"gitsheet": {"schema": _doubling(16)}}).replace("[gitsheet]\n", "")
     repo = repo_of(tmp_git, {"people/ada.toml": ""}, FLAT + inline)
     first = repo.rev()
     repo.write({f"people/p{n}.toml": f"slug = 'p{n}'\n" for n in range(200)})
@@ -190,7 +190,7 @@ def test_an_expensive_schema_makes_a_difference_a_build_from_scratch(
 def test_an_unusable_schema_is_a_warning_and_refuses_the_commit_only_where_enforced(
     tmp_git: MakeRepo, name: str
 ) -> None:
-    inline = rtoml.dumps({"gitsheet": {"schema": HOSTILE[name]}}).replace("[gitsheet]\n", "")
+    inline = toml_rs.dumps({"gitsheet": {"schema": HOSTILE[name]}}).replace("[gitsheet]\n", "")
     repo = repo_of(tmp_git, {"people/ada.toml": ""}, FLAT + inline)
     state = built(repo)
     assert listed(state) == [("definition", ".gitsheets/people.toml")]
