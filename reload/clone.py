@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Callable, Container
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from reload.errors import BranchMissing, FetchFailed, ObjectMissing, ReloadError
 from reload.git import configuration
 from reload.git.command import Git, GitFailed, GitTimedOut
 from reload.git.credential import Credential
+from reload.git.fetch import PACK_BYTES_MAX
 from reload.git.fetch_failures import fetch_failure
 from reload.git.leftovers import Leftover, clear_after_failure, clear_at_start
 from reload.git.upkeep import tells_of_damage
@@ -40,6 +42,7 @@ class Clone:
     timeout_s: float
     note: Note = lambda event, **values: None
     credential: Credential | None = None
+    pack_bytes_max: int = PACK_BYTES_MAX
 
     def open(self) -> Repository:
         """The repository, made when absent and a remote is set; what a killed server left is cleared.
@@ -83,7 +86,7 @@ class Clone:
             raise RepositoryError(message)
         begun = self._beside(".replacing")
         shutil.rmtree(begun, ignore_errors=True)
-        fresh = Clone(begun, self.remote, self.branch, self.timeout_s, self.note, self.credential)
+        fresh = dataclasses.replace(self, git_dir=begun)
         try:
             fresh._make(begun)
             repository = fresh._opened()
@@ -136,6 +139,7 @@ class Clone:
             name,
             remote=self.remote is not None,
             timeout_s=self.timeout_s,
+            pack_bytes_max=self.pack_bytes_max,
             credential=self.credential,
         )
 

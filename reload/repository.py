@@ -14,11 +14,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from reload.errors import BranchMissing, BranchUnborn, FetchFailed, ObjectMissing
+from reload.errors import BranchMissing, BranchUnborn, ObjectMissing
 from reload.git import upkeep
-from reload.git.command import Git, GitFailed, GitTimedOut
+from reload.git.command import Git, GitFailed
 from reload.git.credential import Credential
-from reload.git.fetch_failures import fetch_failure
+from reload.git.fetch import PACK_BYTES_MAX, Limits, fetch
 from reload.git.move import Move
 from reload.git.output import (
     STREAM_BYTES,
@@ -62,12 +62,13 @@ class Repository:
         *,
         remote: bool,
         timeout_s: float,
+        pack_bytes_max: int = PACK_BYTES_MAX,
         credential: Credential | None = None,
     ) -> None:
         self.git_dir = git_dir
         self.branch = branch
         self.has_remote = remote
-        self._timeout_s = timeout_s
+        self._limits = Limits(timeout_s, pack_bytes_max)
         self._credential = credential
         self._git = Git(git_dir)
         self._objects = Session(self._git, ("cat-file", "--batch"))
@@ -75,7 +76,8 @@ class Repository:
 
     def twin(self) -> Repository:
         """The same repository with git processes of its own, for another thread."""
-        return Repository(self.git_dir, self.branch, remote=self.has_remote, timeout_s=self._timeout_s)
+        timeout_s = self._limits.timeout_s
+        return Repository(self.git_dir, self.branch, remote=self.has_remote, timeout_s=timeout_s)
 
     @property
     def local_ref(self) -> str:
@@ -88,21 +90,11 @@ class Repository:
         return f"refs/remotes/origin/{self.branch}"
 
     def fetch(self) -> None:
-        """Bring the remote's branch into `remote_ref`, within the time-out.
+        """Bring the remote's branch into `remote_ref`, within the limits.
 
         Raises FetchFailed with a reason, or BranchMissing where the remote lacks the branch.
         """
-        options = ("--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head")
-        # "--refmap=": nothing but what is named is stored, whatever the configuration maps.
-        named = ("--no-auto-maintenance", "--refmap=", "origin", f"+{self.local_ref}:{self.remote_ref}")
-        try:
-            self._git.run("fetch", *options, *named, deadline_s=self._timeout_s, credential=self._credential)
-        except GitTimedOut as error:
-            raise FetchFailed(str(error), "timeout") from error
-        except GitFailed as error:
-            if "couldn't find remote ref" in error.stderr:
-                raise BranchMissing(f"the remote has no branch {self.branch!r}") from error
-            raise fetch_failure(error) from error
+        fetch(self._git, self.branch, self.remote_ref, self._limits, self._credential)
 
     def local_commit(self) -> str | None:
         """The commit of the branch in this repository, None while it has none."""

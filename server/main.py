@@ -77,6 +77,7 @@ class Service:
             settings.git_timeout_s,
             log.warning,
             settings.remote_credential,
+            settings.git_pack_bytes_max,
         )
         self._builder = Builder(clone, folder, policy, log.info)
         self.metrics = Metrics()

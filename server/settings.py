@@ -20,7 +20,7 @@ from server.environment.addresses import (
     remote_username,
 )
 from server.environment.secret import Secret, SecretError
-from server.environment.values import count, host, one_of, path, port, seconds, seconds_above_0
+from server.environment.values import byte_count, count, host, one_of, path, port, seconds, seconds_above_0
 from server.environment.variables import KNOWN, VARIABLES, Variable
 
 __all__ = ["VARIABLES", "Secret", "Settings", "SettingsError", "Variable", "read_settings"]
@@ -64,6 +64,7 @@ class Settings:
     mass_delete: str
     state_path: Path | None
     git_timeout_s: float
+    git_pack_bytes_max: int
     github_secret: Secret | None
     gitlab_token: Secret | None
     gitlab_signing_token: Secret | None
@@ -218,6 +219,7 @@ def _settings(reader: _Reader) -> Settings:
         mass_delete=reader.value("CFP_DATA_MASS_DELETE", one_of("hold", "allow")),
         state_path=state_path,
         git_timeout_s=reader.value("CFP_GIT_TIMEOUT", seconds_above_0),
+        git_pack_bytes_max=reader.value("CFP_GIT_PACK_BYTES_MAX", byte_count),
         github_secret=reader.secret("CFP_GITHUB_WEBHOOK_SECRET"),
         gitlab_token=reader.secret("CFP_GITLAB_WEBHOOK_TOKEN"),
         gitlab_signing_token=reader.secret("CFP_GITLAB_WEBHOOK_SIGNING_TOKEN"),

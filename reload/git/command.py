@@ -23,57 +23,11 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 import git as gitpython
 
 from reload.errors import RepositoryError
+from reload.git import room
 from reload.git.credential import Credential
 
 TERMINATION_GRACE_S = 1.0
 STDERR_BYTES_MAX = 16_384
-
-# What the repository's own configuration says about running programs, or going elsewhere, is void.
-_CONFIGURATION = (
-    "core.hooksPath=/dev/null",
-    "core.fsmonitor=false",
-    "core.askPass=",
-    "gc.auto=0",
-    "maintenance.auto=false",
-    "advice.detachedHead=false",
-    "protocol.allow=never",
-    "protocol.file.allow=always",
-    "protocol.git.allow=always",
-    "protocol.http.allow=always",
-    "protocol.https.allow=always",
-    "protocol.ssh.allow=always",
-    # git tells a redirect to the same host from one to another by nothing.
-    "http.followRedirects=false",
-    # Whoever holds a lock for a moment, such as a `git gc` by hand, is waited for.
-    "core.filesRefLockTimeout=1000",
-    "core.packedRefsTimeout=1000",
-)
-_ENVIRONMENT = {
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_ASKPASS": "",
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_PROTOCOL_FROM_USER": "0",
-    "GIT_GRAFT_FILE": f"{os.devnull}/none",  # parents are what the commits say
-    "LC_ALL": "C",
-}
-# What points git at another repository, or at a part of one: set where a git hook starts the server.
-_ELSEWHERE = (
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_COMMON_DIR",
-    "GIT_CONFIG",
-    "GIT_DIR",
-    "GIT_INDEX_FILE",
-    "GIT_NAMESPACE",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_PREFIX",
-    "GIT_PROXY_COMMAND",
-    "GIT_QUARANTINE_PATH",
-    "GIT_REPLACE_REF_BASE",
-    "GIT_SHALLOW_FILE",
-    "GIT_WORK_TREE",
-)
-_SSH = "ssh -oBatchMode=yes -oConnectTimeout=15"
 
 
 class GitFailed(RepositoryError):
@@ -152,15 +106,19 @@ class Git:
         self._guard = threading.Lock()
         self._closed = False
 
-    def start(self, *arguments: str, credential: Credential | None = None) -> Process:
+    def start(
+        self,
+        *arguments: str,
+        settings: Iterable[str] = (),
+        file_bytes_max: int | None = None,
+        credential: Credential | None = None,
+    ) -> Process:
         """Start `git ARGUMENTS` with pipes; the caller ends it with `finish`."""
-        inherited = [part for name in _ELSEWHERE if name in os.environ for part in ("-u", name)]
-        command = [*(["env", *inherited] if inherited else []), "git", f"--git-dir={self.git_dir}"]
-        for setting in (*_CONFIGURATION, *(credential.configuration() if credential else ())):
-            command += ["-c", setting]
-        environment = _ENVIRONMENT | {"GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", _SSH)}
+        environment, given = room.environment(), tuple(settings)
         if credential is not None:
             environment |= credential.environment()
+            given += credential.configuration()
+        command = room.command_line(self.git_dir, given, file_bytes_max)
         with self._guard:
             if self._closed:
                 raise RepositoryError("git is not started any more: the server is stopping")
@@ -187,13 +145,19 @@ class Git:
         *arguments: str,
         given: bytes = b"",
         deadline_s: float | None = None,
+        settings: Iterable[str] = (),
+        file_bytes_max: int | None = None,
         credential: Credential | None = None,
     ) -> bytes:
         """What `git ARGUMENTS` prints; raises GitFailed or, after `deadline_s` seconds, GitTimedOut.
 
-        With `credential` git may send that to the remote; without one, what the user's own git gives.
+        `settings` are configuration for this one command, which fails where it would write a file
+        larger than `file_bytes_max`. With `credential` git may send that to the remote; without one,
+        what the user's own git gives.
         """
-        process = self.start(*arguments, credential=credential)
+        process = self.start(
+            *arguments, settings=settings, file_bytes_max=file_bytes_max, credential=credential
+        )
         try:
             output, errors = process.popen.communicate(given, timeout=deadline_s)
         except subprocess.TimeoutExpired:

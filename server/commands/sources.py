@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 from reload.errors import RepositoryError
 from reload.git.command import Git, GitFailed, GitTimedOut
-from reload.git.fetch_failures import fetch_failure
+from reload.git.fetch_failures import fetch_failure, untrusted_owner
 from server.commands.findings import Finding
 from server.settings import Settings
 
-_UNTRUSTED: Final = re.compile(r"dubious ownership in repository at '(.+)'")
 _REMEDIES: Final[Mapping[str, str]] = {
     "auth-failed": "give uid {uid} a key or credential that may read it: a deploy key in ~/.ssh, or for "
     "https a token in CFP_DATA_REMOTE_TOKEN_FILE",
@@ -23,6 +21,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
     "not-found": "check CFP_DATA_REMOTE, and that uid {uid} may see it: hosts say 'not found' to strangers",
     "timeout": "check the network and the firewall, or give more time with CFP_GIT_TIMEOUT",
     "redirected": "set CFP_DATA_REMOTE to the address that it redirects to",
+    "host-error": "the host answers, but is broken or overloaded: wait, and look at its status page",
     "rate-limited": "ask less often: raise CFP_DATA_POLL_INTERVAL",
 }
 _REMEDY: Final = "check CFP_DATA_REMOTE, the network, and name resolution"
@@ -127,12 +126,8 @@ def _remote(git: Git, settings: Settings, remote: str, branch: str | None) -> It
 
 
 def _unreachable(error: GitFailed, remote: str) -> Finding:
-    untrusted = _UNTRUSTED.search(error.stderr)
-    if untrusted is not None:
-        path, uid = untrusted[1], os.geteuid()
-        owner = os.stat(path).st_uid if os.path.exists(path) else "another user"
-        detail = f"git does not trust {path}, which belongs to uid {owner}, while this is uid {uid}"
-        remedy = f"as uid {uid}: git config --global --add safe.directory {path}"
+    if untrusted := untrusted_owner(error.stderr):
+        detail, remedy = untrusted
         return Finding("remote", False, detail, remedy)
     failure = fetch_failure(error)
     remedy = _REMEDIES.get(failure.reason, _REMEDY).format(uid=os.geteuid())

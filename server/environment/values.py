@@ -14,6 +14,8 @@ from typing import Final
 SECONDS_MAX: Final = 86_400.0
 PORT_MAX: Final = 65_535
 COUNT_MAX: Final = 1_000_000
+BYTES_MIN: Final = 1 << 20
+BYTES_MAX: Final = 1 << 50
 _NUMBER: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
 _SHOWN_CHARACTERS_MAX: Final = 40
 
@@ -55,6 +57,14 @@ def count(text: str) -> int:
     given = int(text) if re.fullmatch(r"[0-9]{1,7}", text) else -1
     if not 0 <= given <= COUNT_MAX:
         raise ValueError(f"is {_shown(text)}; give a whole number from 0 (no limit) to {COUNT_MAX}")
+    return given
+
+
+def byte_count(text: str) -> int:
+    """A number of bytes that something useful fits into."""
+    given = int(text) if re.fullmatch(r"[0-9]{1,16}", text) else -1
+    if not BYTES_MIN <= given <= BYTES_MAX:
+        raise ValueError(f"is {_shown(text)}; give bytes as a whole number from {BYTES_MIN} to {BYTES_MAX}")
     return given
 
 

@@ -123,6 +123,11 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "seconds, total, for one git network operation; more than 0, at most 86400",
     ),
     Variable(
+        "CFP_GIT_PACK_BYTES_MAX",
+        "2147483648",
+        "bytes that one fetch may bring at most; from 1048576 (1 MiB) up",
+    ),
+    Variable(
         "CFP_DATA_MASS_DELETE",
         "hold",
         "a commit that removes more than half of a sheet of 20 or more records: "

@@ -85,7 +85,7 @@ def test_the_token_shows_nowhere_however_a_fetch_fails(
     host.elsewhere = f"http://127.0.0.1:{closed_port()}"
     traces = Traces(server, [TOKEN, base64.b64encode(f"{USERNAME}:{TOKEN}".encode()).decode()])
     moods: dict[Mood, str] = {
-        "forbidding": "auth-failed", "moving": "redirected", "broken": "unreachable", "telling": "not-found",
+        "forbidding": "auth-failed", "moving": "redirected", "broken": "host-error", "telling": "host-error",
     }  # fmt: skip
     for mood, reason in moods.items():
         host.mood = mood

@@ -8,9 +8,10 @@ import os
 import socket
 import subprocess
 import threading
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from tests.gitrepo import ISOLATION
 
@@ -18,6 +19,7 @@ from tests.gitrepo import ISOLATION
 HOST_MARK = "LIVESHEETS_TEST_HOST"
 _DRIP_S = 0.02
 _PIECE_BYTES = 4096
+_BLOB_BYTES = 65_536
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,64 @@ class GitHost:
             with contextlib.suppress(TimeoutError):
                 if not caller.recv(1):
                     return
+
+
+class EndlessHost:
+    """A host that promises a commit and sends a pack that never ends; `url` is a repository on it."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+
+    @property
+    def url(self) -> str:
+        """The address of a repository."""
+        return f"git://127.0.0.1:{self._listener.getsockname()[1]}/data"
+
+    def __enter__(self) -> EndlessHost:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                caller, _ = self._listener.accept()
+                with contextlib.suppress(OSError), caller, caller.makefile("rwb") as line:
+                    self._answer(line)
+
+    def _answer(self, line: BinaryIO) -> None:
+        _packet(line)  # what is asked for
+        advertised = b"%s refs/heads/main\0agent=test\n" % (b"1" * 40)
+        line.write(b"%04x%s0000" % (len(advertised) + 4, advertised))
+        line.flush()
+        pauses = 0
+        while (packet := _packet(line)) != b"done\n":
+            pauses += packet == b""
+            if packet == b"" and pauses > 1:  # the first one ends the wants and has no answer
+                line.write(b"0008NAK\n")
+                line.flush()
+        line.write(b"0008NAK\nPACK\0\0\0\2\0\x0f\xff\xff")
+        while True:
+            blob = os.urandom(_BLOB_BYTES)
+            # Type and size, then the content: 3 for a blob, four bits of size, seven in each byte more.
+            line.write(bytes([0xB0 | _BLOB_BYTES & 15, 0x80 | _BLOB_BYTES >> 4 & 127, _BLOB_BYTES >> 11]))
+            line.write(zlib.compress(blob, 0))
+            self.sent += _BLOB_BYTES
+
+
+def _packet(line: BinaryIO) -> bytes:
+    """The next packet of git's protocol, empty for a pause; raises OSError at the end."""
+    length = line.read(4)
+    if len(length) < 4:
+        raise ConnectionError("the caller has gone")
+    return line.read(max(0, int(length, 16) - 4))
 
 
 class HttpHost:

@@ -128,6 +128,7 @@ class Engine:
         *,
         remote: str | Path | None = "",
         timeout_s: float = 30,
+        limits: Mapping[str, int] | None = None,
         policy: Policy | None = None,
         clone: type[Clone] = Clone,
         folder: type[StateFolder] = StateFolder,
@@ -138,7 +139,8 @@ class Engine:
         self.notes: list[tuple[str, dict[str, Any]]] = []
         self.outcomes: list[Outcome] = []
         url = str(place.remote.path) if remote == "" else remote and str(remote)
-        self.clone = clone(place.git_dir, url, "main" if url else None, timeout_s, self.note)
+        branch = "main" if url else None
+        self.clone = clone(place.git_dir, url, branch, timeout_s, self.note, **(limits or {}))
         self.folder = folder(place.state)
         self.builder = Builder(self.clone, self.folder, policy or Policy(), self.note)
         self.snapshots = snapshots()

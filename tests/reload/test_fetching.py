@@ -76,8 +76,8 @@ async def test_a_port_where_nobody_listens_is_unreachable(place: Place) -> None:
         (403, "auth-failed"),
         (404, "not-found"),
         (429, "rate-limited"),
-        (500, "unreachable"),
-        (503, "unreachable"),
+        (500, "host-error"),
+        (503, "host-error"),
     ],
 )
 @on_a_loop

@@ -41,6 +41,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         mass_delete="hold",
         state_path=None,
         git_timeout_s=60.0,
+        git_pack_bytes_max=2 << 30,
         github_secret=None,
         gitlab_token=None,
         gitlab_signing_token=None,
@@ -74,6 +75,7 @@ def test_every_variable_is_read_into_its_setting(tmp_path: Path) -> None:
         "CFP_DATA_REWRITE": ("follow", "rewrite", "follow"),
         "CFP_DATA_STATE_PATH": (str(tmp_path / "state"), "state_path", tmp_path / "state"),
         "CFP_GIT_TIMEOUT": ("7", "git_timeout_s", 7.0),
+        "CFP_GIT_PACK_BYTES_MAX": ("1048576", "git_pack_bytes_max", 1 << 20),
         "CFP_DATA_MASS_DELETE": ("allow", "mass_delete", "allow"),
         "CFP_NOTIFY_URL": ("https://example.org/hook", "notify_url", "https://example.org/hook"),
         "SENTRY_DSN": ("https://key@example.org/1", "sentry_dsn", "https://key@example.org/1"),
@@ -205,6 +207,12 @@ def test_seconds_that_are_no_plain_number_are_refused(name: str, text: str) -> N
 
 def test_a_timeout_of_nothing_is_refused() -> None:
     assert only_fault_of({"CFP_GIT_TIMEOUT": "0"}).startswith("CFP_GIT_TIMEOUT is 0")
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1048575", "2GiB", "1e9", "٣", "9" * 17])
+def test_a_number_of_bytes_that_is_none_is_refused(text: str) -> None:
+    fault = only_fault_of({"CFP_GIT_PACK_BYTES_MAX": text})
+    assert "give bytes as a whole number from 1048576" in fault
 
 
 @pytest.mark.parametrize("text", ["-1", "65536", "8080/tcp", "٨٠", "1e3", "80.0", "999999999"])

@@ -1,0 +1,73 @@
+"""A fetch of one branch: every object that arrives is checked, and neither bytes nor time are without end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reload.errors import BranchMissing, FetchFailed
+from reload.git.command import Git, GitFailed, GitTimedOut
+from reload.git.credential import Credential
+from reload.git.fetch_failures import fetch_failure
+
+PACK_BYTES_MAX = 2 << 30
+# What old histories have in earnest, and nothing here stumbles over; hosts let it pass as well.
+_TOLERATED = (
+    "badDate",
+    "badDateOverflow",
+    "badEmail",
+    "badName",
+    "badTimezone",
+    "missingEmail",
+    "missingNameBeforeEmail",
+    "missingSpaceBeforeDate",
+    "missingSpaceBeforeEmail",
+    "multipleAuthors",
+    "nulInCommit",
+    "zeroPaddedDate",
+    "zeroPaddedFilemode",
+)
+_SETTINGS = (
+    # A tree that is out of order, or has a name twice, would make a difference of it wrong.
+    "fetch.fsckObjects=true",
+    *(f"fetch.fsck.{fault}=ignore" for fault in _TOLERATED),
+    # git completes what arrives by what it builds upon, such as the folder that one file changed in. To
+    # compress that again costs more than to check it, and it is compressed when packs are gathered.
+    "core.looseCompression=0",
+)
+_OPTIONS = (
+    "--quiet",
+    "--no-tags",
+    "--no-recurse-submodules",
+    "--no-write-fetch-head",
+    "--no-auto-maintenance",
+    "--refmap=",  # nothing but what is named is stored, whatever the configuration maps
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a fetch may take in all, and how many bytes may arrive."""
+
+    timeout_s: float
+    pack_bytes_max: int = PACK_BYTES_MAX
+
+
+def fetch(git: Git, branch: str, into: str, limits: Limits, credential: Credential | None) -> None:
+    """Bring a branch of the remote into the ref `into`, within the limits.
+
+    Raises FetchFailed with a reason, or BranchMissing where the remote lacks the branch.
+    """
+    try:
+        git.run(
+            *("fetch", *_OPTIONS, "origin", f"+refs/heads/{branch}:{into}"),
+            deadline_s=limits.timeout_s,
+            settings=_SETTINGS,
+            file_bytes_max=limits.pack_bytes_max,
+            credential=credential,
+        )
+    except GitTimedOut as error:
+        raise FetchFailed(str(error), "timeout") from error
+    except GitFailed as error:
+        if "couldn't find remote ref" in error.stderr:
+            raise BranchMissing(f"the remote has no branch {branch!r}") from error
+        raise fetch_failure(error) from error

@@ -1,0 +1,86 @@
+"""The closed room that git runs in: which settings count, what it sees around it, how much it may write."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from collections.abc import Iterable
+from pathlib import Path
+
+# What the repository's own configuration says about running programs, or going elsewhere, is void.
+_CONFIGURATION = (
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.askPass=",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "advice.detachedHead=false",
+    "protocol.allow=never",
+    "protocol.file.allow=always",
+    "protocol.git.allow=always",
+    "protocol.http.allow=always",
+    "protocol.https.allow=always",
+    "protocol.ssh.allow=always",
+    # git tells a redirect to the same host from one to another by nothing.
+    "http.followRedirects=false",
+    # Whoever holds a lock for a moment, such as a `git gc` by hand, is waited for.
+    "core.filesRefLockTimeout=1000",
+    "core.packedRefsTimeout=1000",
+)
+_ENVIRONMENT = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_NO_LAZY_FETCH": "1",  # since git 2.44: what is missing is missing, and not asked of a remote
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_PROTOCOL_FROM_USER": "0",
+    "GIT_GRAFT_FILE": f"{os.devnull}/none",  # parents are what the commits say
+    "LC_ALL": "C",
+}
+# What points git at another repository, or at a part of one: set where a git hook starts the server.
+_ELSEWHERE = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_PROXY_COMMAND",
+    "GIT_QUARANTINE_PATH",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+)
+_SSH = "ssh -oBatchMode=yes -oConnectTimeout=15"
+# A shell sets the limit, since it must count before git starts others; it becomes git and so costs little.
+# Whatever writes beyond it is to say so, instead of being ended by a signal without a word.
+_LIMITED = ("sh", "-c", f'trap "" {int(signal.SIGXFSZ)}; ulimit -f "$0" && exec "$@"')
+_BLOCK_BYTES = 512
+
+
+def command_line(git_dir: Path, settings: Iterable[str], file_bytes_max: int | None) -> list[str]:
+    """How git is started on a repository, up to its arguments.
+
+    Nothing that git starts can write more than `file_bytes_max` into one file, rounded to blocks.
+    """
+    limit = () if file_bytes_max is None else (*_LIMITED, str(_blocks(file_bytes_max)))
+    inherited = [part for name in _ELSEWHERE if name in os.environ for part in ("-u", name)]
+    unset = ("env", *inherited) if inherited else ()
+    given = (part for setting in (*_CONFIGURATION, *settings) for part in ("-c", setting))
+    return [*limit, *unset, "git", f"--git-dir={git_dir}", *given]
+
+
+def environment() -> dict[str, str]:
+    """What git's environment has beside the inherited one."""
+    return _ENVIRONMENT | {"GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", _SSH)}
+
+
+def _blocks(file_bytes_max: int) -> int:
+    """The limit in the shell's unit, and never beyond the one that this process lives under."""
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if hard != resource.RLIM_INFINITY:
+        file_bytes_max = min(file_bytes_max, hard)
+    return max(1, file_bytes_max // _BLOCK_BYTES)
