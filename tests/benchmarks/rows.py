@@ -9,6 +9,7 @@ from tests.benchmarks.bench import Bench
 from tests.benchmarks.dataset import Dataset, Layout
 from tests.benchmarks.measurements import Sample, Series
 from tests.benchmarks.parts import (
+    door,
     full_build,
     latency,
     many_changes,
@@ -37,6 +38,7 @@ PARTS: Mapping[str, Part] = {
     "full-build": Part(full_build.measure, BOTH),
     "warm-start": Part(warm_start.measure, FLAT),
     "latency": Part(latency.measure, BOTH),
+    "door": Part(door.measure, FLAT),
     "rates": Part(rates.measure, FLAT),
     "search-latency": Part(search_latency.measure, FLAT),
     "memory": Part(memory.measure, FLAT),
@@ -109,6 +111,10 @@ class Judged:
     met: bool
 
 
+DOOR = Row(
+    "door", "the same under 1,000 wrong calls a second and 1,000 slow connections", "idle p99", "ms",
+    "door", "flood_p99_ms", "idle_p99_ms", at_most_times(2), "flood_failed",
+)  # fmt: skip
 ROWS = (
     Row(
         "one-change",
@@ -182,6 +188,7 @@ ROWS = (
         at_most_times(1.5),
         "storm_failed",
     ),
+    DOOR,
     Row(
         "record",
         "`GET` one record",

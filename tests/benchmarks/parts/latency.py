@@ -40,7 +40,7 @@ def measure(bench: Bench, dataset: Dataset) -> Series:
     with bench.stand("latency", dataset) as stand, stand.served() as served:
         pushes = Pushes(dataset, stand.remote)
         requests = stand.folder / "requests.txt"
-        _write_requests(requests, dataset, served)
+        write_requests(requests, dataset, served)
         for number in bench.rounds():
             states: list[str] = list(pooled)
             for state in states[number % 3 :] + states[: number % 3]:
@@ -65,7 +65,8 @@ def _note(recorder: Recorder, state: str, found: Found, reloads: list[Reload]) -
     return everything
 
 
-def _write_requests(path: Path, dataset: Dataset, served: Served) -> None:
+def write_requests(path: Path, dataset: Dataset, served: Served) -> None:
+    """What readers ask, one a line, for the open loop."""
     questions = Questions(dataset)
     several = 1_500
     urls = {
@@ -115,7 +116,7 @@ def _during(
     reloading = threading.Thread(target=reload_all)
     reloading.start()
     try:
-        found = _readers(served, requests, seconds)
+        found = readers(served, requests, seconds)
     finally:
         ended.set()
         reloading.join()
@@ -124,7 +125,8 @@ def _during(
     return found, reloads
 
 
-def _readers(served: Served, requests: Path, seconds: float) -> Found:
+def readers(served: Served, requests: Path, seconds: float) -> Found:
+    """What readers find who come RATE_PER_S times a second for so long."""
     command = [sys.executable, "-m", "tests.benchmarks.clients.open_loop", str(served.port)]
     command += [str(RATE_PER_S), str(seconds), str(requests.resolve())]
     done = subprocess.run(command, cwd=PROJECT, env=git_environment(), capture_output=True, check=True)
