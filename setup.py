@@ -59,8 +59,10 @@ setup(
             "datasette",  # opens the state file in tests, as its users may
             "PyYAML",  # reads the workflows in the documentation
             "mypy",
+            "openapi-spec-validator",
             "promql-parser",  # reads the expressions of docs/monitoring/
             "ruff",
+            "schemathesis>=4.30,<5",
             "sentry-sdk",
         ],
         "bench": ["datasette", "matplotlib"],

@@ -28,6 +28,8 @@ from reload.sheets import FIELD_NAME
 PARAMETERS_MAX = 50
 VALUE_CHARACTERS_MAX = 2_000
 CURSOR_CHARACTERS_MAX = 4_000
+# What a list takes besides filters; a field of such a name is asked for with an operator.
+RESERVED = frozenset(("q", "sort", "limit", "cursor", "fields", "facet"))
 _LIMIT = re.compile(r"[0-9]{1,5}", re.ASCII)
 _CHECK_BYTES = 9
 
@@ -94,8 +96,9 @@ def _pairs(query_string: str) -> list[tuple[str, str]]:
         message = f"cannot be read ({error}); at most {PARAMETERS_MAX} pairs in UTF-8, name=value"
         raise InvalidQuery("query string", message) from None
     for name, value in pairs:
-        if len(name) > VALUE_CHARACTERS_MAX or len(value) > CURSOR_CHARACTERS_MAX:
-            raise InvalidQuery(name[:40], f"longer than {VALUE_CHARACTERS_MAX} characters")
+        value_max = CURSOR_CHARACTERS_MAX if name == "cursor" else VALUE_CHARACTERS_MAX
+        if len(name) > VALUE_CHARACTERS_MAX or len(value) > value_max:
+            raise InvalidQuery(name[:40], f"longer than {value_max} characters")
     return pairs
 
 

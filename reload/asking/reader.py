@@ -144,6 +144,14 @@ class Reader:
         }
         return {field: kinds for field, kinds in found.items() if kinds}
 
+    def fields(self, sheet: str, at_most: int) -> dict[str, frozenset[str]]:
+        """The kinds of values in the fields that most records of a sheet have."""
+        select = (
+            "SELECT field, group_concat(kind) FROM livesheets_fields WHERE sheet = ?"
+            " GROUP BY field ORDER BY sum(records) DESC, field LIMIT ?"
+        )
+        return {name: frozenset(kinds.split(",")) for name, kinds in self._all(select, (sheet, at_most))}
+
     def page(self, sheet: str, query: Query) -> tuple[list[Row], bool]:
         """The rows of one page, and whether more follow."""
         self._totals.clear()

@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 
 from reload.asking.reader import Hit, Reader
 from reload.snapshot import Answer
+from server.description.document import describe
 from server.errors import ApiError
 from server.query import ListRequest, Parameters, SearchRequest, make_cursor, read_list, read_search
 from server.reading import Read, Route
@@ -26,6 +27,7 @@ READ_ROUTES = (
     "/api/{sheet}",
     "/api/{sheet}/{path}",
     "/api/_search",
+    "/api/_openapi.json",
     "/api/_attachments/{sheet}/{path}/{name}",
 )
 
@@ -46,7 +48,8 @@ def find_route(path: str) -> Route | None:
             else None
         )
     if sheet.startswith("_"):
-        return Route("/api/_search", search, ()) if sheet == "_search" and not slash else None
+        found = None if slash else _OF_THE_API.get(sheet)
+        return None if found is None else Route(f"/api/{sheet}", found, ())
     if not slash:
         return Route("/api/{sheet}", records, (sheet,))
     return Route("/api/{sheet}/{path}", record, (sheet, rest))
@@ -91,6 +94,14 @@ def search(read: Read) -> Response | Awaitable[Response]:
     return read.in_thread(lambda reader: _hits(read, reader, asked))
 
 
+def description(read: Read) -> Response | Awaitable[Response]:
+    """`GET /api/_openapi.json`: what there is to ask at this commit."""
+    Parameters(read.query).refuse_others("none")
+    snapshot = read.snapshot
+    problems = snapshot.listing.counts
+    return read.in_thread(lambda reader: Answer(describe(snapshot.sheets, problems, reader, READ_ROUTES)))
+
+
 async def attachment(read: Read, sheet: str, file: str) -> Response:
     """`GET /api/_attachments/{sheet}/{path}/{name}`: an attached file, whole or one range of its bytes."""
     _require_sheet(read, sheet)
@@ -110,6 +121,9 @@ async def attachment(read: Read, sheet: str, file: str) -> Response:
     data = await read.app.read_attachment(found.blob)
     charset = "; charset=utf-8" if media.startswith("text/") else ""
     return _ranged(read, Response(data, content_type=media + charset, headers=headers), tag)
+
+
+_OF_THE_API = {"_search": search, "_openapi.json": description}
 
 
 def _require_sheet(read: Read, name: str) -> None:

@@ -12,8 +12,11 @@ from reload.asking.query import FACET_VALUES_MAX, LIMIT_DEFAULT, LIMIT_MAX, OPER
 from reload.asking.reader import QUERY_DEADLINE_S
 from reload.asking.search import WORD_CHARACTERS_MAX, WORDS_MAX
 from server.app import ROUTES
+from server.description.document import FIELDS_MAX, SHEET_FIELDS_MAX, SHEETS_MAX
+from server.description.schemas import BYTES_MAX as SCHEMA_BYTES_MAX
 from server.errors import CODES
 from server.handlers.reads import READ_ROUTES
+from server.main import HEADER_BYTES_MAX
 from server.query import PARAMETERS_MAX
 from server.reading import COMPRESSED_BYTES_MIN
 from tests.docs.pages import codes, headings, page, rows, section
@@ -85,6 +88,9 @@ def test_the_limits_stated_are_the_real_ones() -> None:
         f"most {PARAMETERS_MAX} parameters",
         f"more than {QUERY_DEADLINE_S:g} seconds",
         f"body is {COMPRESSED_BYTES_MIN:,} bytes or more",
+        f"have at most {HEADER_BYTES_MAX >> 10} KiB",
+        f"{SHEET_FIELDS_MAX} fields of a sheet, {FIELDS_MAX} together, {SHEETS_MAX} sheets",
+        f"larger\n  than {SCHEMA_BYTES_MAX >> 10} KiB",
     ):
         assert statement in TEXT, statement
 
