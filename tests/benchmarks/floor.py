@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from reload.git import command as our_git
+from reload.git import room
 from tests.benchmarks.dataset import BRANCH, git, git_environment
 
 
@@ -19,10 +19,8 @@ class Floor:
         self._at = git(git_dir, "rev-parse", BRANCH)
         # A clone takes every branch as its own; the server keeps the remote's apart.
         git(git_dir, "update-ref", f"refs/remotes/origin/{BRANCH}", self._at)
-        self._command = ["git", f"--git-dir={git_dir}"]
-        for setting in our_git._CONFIGURATION:
-            self._command += ["-c", setting]
-        self._environment = git_environment() | our_git._ENVIRONMENT | dict(environment)
+        self._command = room.command_line(git_dir, (), None)
+        self._environment = git_environment() | room.environment() | dict(environment)
 
     def follow(self, commit: str) -> tuple[float, float, list[str]]:
         """Fetch and compare: milliseconds of either, and the ids of the changed blobs."""
