@@ -82,6 +82,10 @@ class Process:
             self.popen.wait(TERMINATION_GRACE_S)
         self._signal(signal.SIGKILL)
         self.popen.wait()
+        # What git started is an orphan now, and ours where this is the first process of a container.
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                os.waitpid(-self.popen.pid, 0)
 
     def end(self) -> None:
         """End the whole group and close the pipes; for the thread that uses them."""

@@ -1,0 +1,62 @@
+"""As process 1 of a container, which inherits every orphan: none of them stays as a zombie."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.waiting import eventually
+from tests.reload.faults import FailingGit
+from tests.reload.rig import Engine, Place, on_a_loop
+
+# LIVESHEETS_ORPHANS=1000 makes it the long run.
+RELOADS = int(os.environ.get("LIVESHEETS_ORPHANS", "15"))
+_SET_CHILD_SUBREAPER = 36
+# A git that dies and leaves two processes behind, as one does that speaks with a remote through others.
+LEAVES_OTHERS = "sleep 600 >/dev/null 2>&1 & sleep 600 >/dev/null 2>&1 & kill -9 $$"
+
+
+@contextlib.contextmanager
+def inheriting_orphans() -> Iterator[None]:
+    """This process is given the orphans among its descendants, as the first process of a container is."""
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    assert prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+    try:
+        yield
+    finally:
+        prctl(_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+
+
+def zombies() -> list[str]:
+    """The children of this process that have ended and wait to be told of."""
+    found = []
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):
+            for pid in (task / "children").read_text().split():
+                status = Path(f"/proc/{pid}/stat").read_text()
+                found += [status] if status.rpartition(")")[2].split()[0] == "Z" else []
+    return found
+
+
+@pytest.mark.timeout(120 + RELOADS)
+@on_a_loop
+async def test_git_that_dies_leaves_no_zombies_to_who_inherits_its_children(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git = FailingGit(place.folder / "bin", LEAVES_OTHERS)
+    monkeypatch.setenv("PATH", git.path)
+    before = len(zombies())
+    with inheriting_orphans():
+        async with Engine(place) as engine:
+            for number in range(RELOADS):
+                place.remote.push({"notes/start.toml": f"n = {number}\n"})
+                git.arm(1 + number % 4)
+                await engine.reload()
+                git.disarm()
+                assert (await engine.reload()).ok
+        eventually(lambda: len(zombies()) <= before, f"no zombies beyond {before}: {zombies()}")
