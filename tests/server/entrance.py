@@ -44,6 +44,7 @@ class Entrance:
 
     door: Door
     clock: Clock
+    wall_clock: Clock = field(default_factory=Clock)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
 
     def receive(self, *headers: tuple[str, str], body: bytes = b"", **request: Any) -> Caller:
@@ -71,12 +72,13 @@ class Entrance:
 
 def entrance(environment: dict[str, str] = SHARED | SECRETS, attempts_max: int = 0) -> Entrance:
     """A door with these settings, which shows at most `attempts_max` failures patience."""
-    registry, clock = CollectorRegistry(), Clock()
+    registry, clock, wall_clock = CollectorRegistry(), Clock(), Clock()
+    wall_clock.now = NOW
     metrics = DoorMetrics(registry)
     keys = Keyring(keys_of(read_settings(environment)), metrics.credential_used, lambda: datetime.now(UTC))
     attempts = Attempts(attempts_max, clock)
-    door = Door(keys, Peers(), attempts, Refusals(Later()), metrics, lambda: NOW)
-    return Entrance(door, clock, registry)
+    door = Door(keys, Peers(), attempts, Refusals(Later()), metrics, wall_clock)
+    return Entrance(door, clock, wall_clock, registry)
 
 
 def bearer(token: str = SECRET, scheme: str = "Bearer") -> tuple[str, str]:

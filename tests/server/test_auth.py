@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from tornado.httputil import HTTPHeaders
 
 from server.auth import Refused, is_secret_name, secret_names
-from tests.server.entrance import SENDERS, Request, bearer, entrance, key
+from tests.server.entrance import NOW, SENDERS, Request, bearer, entrance, key
 from tests.server.payloads import PREVIOUS, SECRET, SECRETS
 
 
@@ -115,6 +115,25 @@ def test_a_peer_that_failed_too_often_gets_no_body_read_and_no_signature_checked
     assert caught.value.status == 429
     assert made.refused("limited", 429) == 1
     assert made.receive(*headers.items(), body=body, remote_ip="192.0.2.2")
+
+
+def test_a_wall_clock_that_steps_makes_signed_time_stamps_stale_and_nothing_else() -> None:
+    made = entrance(attempts_max=1)
+    headers, body = SENDERS["standard"].request({}, "1")
+    steps = ((0, True), (299, True), (301, False), (-301, False), (86_400, False), (0, True))
+    for number, (step_s, admitted) in enumerate(steps):
+        made.wall_clock.now = NOW + step_s
+        if admitted:
+            assert made.receive(*headers.items(), body=body)
+        else:
+            assert made.refusal(*headers.items(), body=body, remote_ip=f"192.0.2.{2 + number}").status == 401
+        assert made.receive(bearer())
+    made.refusal()
+    assert made.refusal().status == 429
+    made.wall_clock.now += 86_400
+    assert made.refusal().status == 429, "who has to wait waits by a clock that nobody sets"
+    made.clock.now += 60
+    assert made.refusal().status == 401
 
 
 def test_a_secret_in_the_query_is_refused_and_reported_without_its_value() -> None:
