@@ -12,7 +12,8 @@ import apsw
 from reload.asking.reader import Reader
 from reload.clone import Clone, Note
 from reload.deletions import mass_deletions
-from reload.errors import BuildFailed, DataRejected, DeletionsHeld, RefLocked, RefMoved, ReloadError
+from reload.disk import failed_build, is_full
+from reload.errors import DataRejected, DeletionsHeld, RefLocked, RefMoved, ReloadError
 from reload.git.move import Move
 from reload.history import Consent, Target, find_target
 from reload.keeper import Keeper
@@ -159,8 +160,9 @@ class Builder:
             except RefLocked:
                 raise
             except RefMoved as error:
-                if attempt == MOVE_ATTEMPTS - 1:
-                    raise BuildFailed(str(error)) from error
+                place = self.repository.git_dir
+                if attempt == MOVE_ATTEMPTS - 1 or is_full(error, place):
+                    raise failed_build(error, place) from error
                 self._note("reload.planned_again", reason=str(error))
         raise AssertionError("unreachable")
 
@@ -180,7 +182,7 @@ class Builder:
             self._rejected = DataRejected(error.commit, error.problems, error.total)
             raise
         except (apsw.Error, OSError) as error:
-            raise BuildFailed(f"{type(error).__name__}: {error}") from error
+            raise failed_build(error) from error
 
     def _build(self, target: Target, request: Request) -> Prepared:
         moves: list[Move] = []

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from reload.disk import FREE_BYTES_MIN, free_bytes
 from reload.errors import BranchMissing, FetchFailed, ObjectMissing, ReloadError, RepositoryError
 from reload.git import configuration
 from reload.git.command import Git, GitFailed, GitTimedOut
@@ -43,6 +44,7 @@ class Clone:
     note: Note = lambda event, **values: None
     credential: Credential | None = None
     pack_bytes_max: int = PACK_BYTES_MAX
+    free_bytes_min: int = FREE_BYTES_MIN
 
     def open(self) -> Repository:
         """The repository, made when absent and a remote is set; what a killed server left is cleared.
@@ -64,6 +66,16 @@ class Clone:
         removed = clear_after_failure(self.git_dir, ours, begun, died=died)
         self._tell(removed)
         return bool(removed)
+
+    def require_room(self) -> None:
+        """Raise FetchFailed where the disk has less room than a fetch should begin with."""
+        free = free_bytes(self.git_dir)
+        if free < self.free_bytes_min:
+            message = (
+                f"{free >> 20} MiB are free below {self.git_dir}, "
+                f"and nothing is fetched with less than {self.free_bytes_min >> 20} MiB; free some space"
+            )
+            raise FetchFailed(message, "disk-full")
 
     @property
     def incomplete(self) -> str | None:

@@ -16,7 +16,8 @@
     │   └── Rewound             the remote moved back to an ancestor
     ├── DataRejected            the commit holds files that cannot be served
     ├── DeletionsHeld           the commit removes most of a sheet
-    ├── BuildFailed             the build itself broke: a bug, a full disk, a killed child
+    ├── BuildFailed             the build itself broke: a bug, no memory, a killed child
+    │   └── DiskFull            there was no room for what it writes
     └── StoreError              the state file is damaged, foreign or from another version
 
 Every error names an `outcome`, the stable word that a reload ends with.
@@ -143,7 +144,15 @@ class DeletionsHeld(ReloadError):
 
 
 class BuildFailed(ReloadError):
-    """The build itself broke: a bug, a full disk, a killed child."""
+    """The build itself broke: a bug, no memory, a killed child; `reason` is a stable word, or empty."""
+
+    reason: ClassVar[str] = ""
+
+
+class DiskFull(BuildFailed):
+    """There was no room for what the build writes."""
+
+    reason = "disk-full"
 
 
 class StoreError(ReloadError):

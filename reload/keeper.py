@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 from reload.clone import Clone, is_damage
 from reload.errors import BranchMissing, FetchFailed, ReloadError, RepositoryError
+from reload.git.command import GitTimedOut
 from reload.prepared import Phases
 from reload.repository import Repository
 
@@ -51,6 +53,7 @@ class Keeper:
         self.reached = False
         if not self.has_remote:
             return
+        self._clone.require_room()
         try:
             if incomplete := self._clone.incomplete:
                 self.replace(incomplete)
@@ -93,8 +96,16 @@ class Keeper:
 
     def tidy(self) -> None:
         """Keep the repository small and quick to read."""
-        if self._opened is not None and self._opened.pack():
-            self._note("repository.packed")
+        if self._opened is None:
+            return
+        begun = time.time()
+        try:
+            if self._opened.pack():
+                self._note("repository.packed")
+        except RepositoryError as error:  # the next reload tries again
+            died = isinstance(error, GitTimedOut)
+            self._clone.clear_after_failure(self._pids(), begun, died=died)
+            self._note("repository.pack_failed", reason=str(error))
 
     def contains(self, tip: str, abbreviated: str) -> bool:
         """Whether the commit that these digits name is `tip` or one of its ancestors."""

@@ -94,8 +94,9 @@ class State:
         log = current.path.with_name(current.path.name + "-wal")
         if self._store is None or self._store.path != current.path or not log.exists():
             return None
-        if log.stat().st_size > LOG_BYTES_MAX and self._store.checkpoint():
-            return current.pin_afresh()
+        with contextlib.suppress(apsw.FullError):  # the log stays as long as it is until there is room
+            if log.stat().st_size > LOG_BYTES_MAX and self._store.checkpoint():
+                return current.pin_afresh()
         return None
 
     def stop(self) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from reload.disk import free_bytes
 from reload.errors import Problem
 from reload.journal import Journal
 from reload.poller import Poller
@@ -24,12 +27,14 @@ class Gauges(Collector):
         reloader: Reloader,
         poller: Poller,
         log_lines_dropped: Callable[[], int],
+        folders: Mapping[str, Path],
     ) -> None:
         self._snapshots = snapshots
         self._journal = journal
         self._reloader = reloader
         self._poller = poller
         self._log_lines_dropped = log_lines_dropped
+        self._folders = folders
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Every gauge."""
@@ -50,6 +55,7 @@ class Gauges(Collector):
         yield from _served(current)
         lines = self._log_lines_dropped()
         yield _gauge("livesheets_log_lines_dropped", "Log lines lost because nobody took them.", lines)
+        yield _free(self._folders)
 
     def _reloads(self) -> Iterator[GaugeMetricFamily]:
         reloader, poller, journal = self._reloader, self._poller, self._journal
@@ -81,6 +87,16 @@ def _served(current: Snapshot | None) -> Iterator[GaugeMetricFamily]:
     yield info
     committed = current.served.committed_at.timestamp()
     yield _gauge("livesheets_served_commit_timestamp_seconds", "When the served commit was made.", committed)
+
+
+def _free(folders: Mapping[str, Path]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(
+        "livesheets_disk_free_bytes", "Room on the disk below a folder.", labels=("folder",)
+    )
+    for name, path in folders.items():
+        with contextlib.suppress(OSError):  # a disk that is gone has no sample
+            family.add_metric((name,), free_bytes(path))
+    return family
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

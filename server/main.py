@@ -88,7 +88,8 @@ class Service:
         observers = (self.metrics.observe_reload, self._observe, self._reporting.observe)
         self.reloader = Reloader(self._builder, self.snapshots, self.journal, observers)
         self.poller = Poller(self.reloader, settings.poll_interval_s)
-        gauges = Gauges(self.snapshots, self.journal, self.reloader, self.poller, logs.dropped)
+        folders = {"data": repo_path, "state": self._state_path}
+        gauges = Gauges(self.snapshots, self.journal, self.reloader, self.poller, logs.dropped, folders)
         self.metrics.registry.register(gauges)
         self._server: LimitedServer | None = None
         self._sockets: list[socket.socket] = []

@@ -25,7 +25,8 @@ import apsw
 import orjson
 
 from reload.building.scratch import build_from_scratch
-from reload.errors import BuildFailed, DataRejected, Problem, ReloadError
+from reload.disk import failed_build
+from reload.errors import BuildFailed, DataRejected, DiskFull, Problem, ReloadError
 from reload.policy import DataPolicy
 from reload.repository import Repository
 
@@ -153,7 +154,8 @@ def _raise_for(job: Job, result: dict[str, Any] | None, status: int, errors: str
         last = errors.splitlines()[-1] if errors else "no message"
         raise BuildFailed(f"the build child ended by {how} without a result: {last}")
     if "failed" in result:
-        raise BuildFailed(str(result["failed"]))
+        full = result.get("reason") == DiskFull.reason
+        raise (DiskFull if full else BuildFailed)(str(result["failed"]))
     if "problems" in result:
         try:
             problems = [Problem(**problem) for problem in result["problems"]]
@@ -184,7 +186,8 @@ def _result_of(job: Job) -> dict[str, Any]:
         problems = [asdict(problem) for problem in error.problems]
         return {"problems": problems, "total_problems": error.total}
     except (ReloadError, apsw.Error, OSError, MemoryError) as error:
-        return {"failed": f"{type(error).__name__}: {error}"}
+        failed = failed_build(error)
+        return {"failed": str(failed), "reason": failed.reason}
     finally:
         repository.close()
 

@@ -14,7 +14,7 @@ UNREACHABLE = "unreachable"
 _REASONS = tuple(
     (re.compile(pattern, re.IGNORECASE), reason)
     for pattern, reason in (
-        (r"no space left on device|disk quota exceeded", "disk-full"),
+        (r"no space left on device|disk quota exceeded|out of diskspace", "disk-full"),
         (rf"died of signal {int(signal.SIGXFSZ)}\b|file too large", "too-large"),
         (r"^error: object [0-9a-f]+: \w+: |fsck error in pack", "object-refused"),
         (r"read-only file system|insufficient permission for adding", "not-writable"),

@@ -230,7 +230,8 @@ def reload_error(outcome: Outcome) -> ApiError:
     headers = {}
     if outcome.outcome == "fetch-failed":
         headers["Retry-After"] = str(FETCH_RETRY_AFTER_S)
-        members["reason"] = getattr(outcome.error, "reason", "unreachable")
+    if reason := getattr(outcome.error, "reason", ""):
+        members["reason"] = reason
     if outcome.outcome == "data-rejected":
         members["problems"] = problem_list(outcome)
     if outcome.outcome in ("diverged", "rewound", "data-rejected", "deletions-held"):
