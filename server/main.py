@@ -130,6 +130,11 @@ class Service:
         self._reporting.start()
         self._bringing_up = asyncio.create_task(self._bring_up())
 
+    def read_secrets(self) -> None:
+        """Read the files of secrets again, so that it is told now what has become of them."""
+        for secret in self._settings.secrets:
+            secret.current()
+
     async def stop(self) -> None:
         """Finish what was begun: requests first, then git and builds, then the process."""
         if self._server is None:
@@ -219,7 +224,7 @@ def forget_secrets() -> None:
 
 
 async def run(service: Service, announce: Callable[[int], None]) -> None:
-    """Serve until SIGTERM or SIGINT; a second one ends the process at once. SIGHUP asks for a reload."""
+    """Serve until SIGTERM or SIGINT; a second one ends it at once. SIGHUP has secrets and data read again."""
     port = service.listen()
     service.start()
     loop = asyncio.get_running_loop()
@@ -232,6 +237,7 @@ async def run(service: Service, announce: Callable[[int], None]) -> None:
 
     def hang_up() -> None:
         log.info("server.hung_up")
+        service.read_secrets()
         pending.append(asyncio.ensure_future(service.reloader.reload(Trigger.COMMAND)))
 
     stopping: list[asyncio.Future[None]] = []
