@@ -34,10 +34,10 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A finished answer: its body, and the cursor of the page that follows, if one does."""
+    """A finished answer: its body, and the URL of the page that follows, if one does."""
 
     body: bytes
-    next_cursor: str | None = None
+    next_url: str | None = None
 
 
 class Cache:

@@ -30,7 +30,6 @@ from reload.snapshot import Answer, Snapshot
 from server.accounts import clock
 from server.errors import PROBLEM_TYPE, ApiError, as_api_error, problem_document
 from server.negotiation import takes, takes_gzip
-from server.query import next_url
 from server.response import JSON, METHODS, ReadHeaders, Response, preflight
 
 if TYPE_CHECKING:
@@ -59,30 +58,28 @@ class Read:
     uri: str
     request_headers: HTTPHeaders
 
-    def in_thread(self, ask: Callable[[Reader], Answer]) -> Response | Awaitable[Response]:
-        """The answer to this URL from the snapshot's cache, or asked of a reader in a thread."""
+    def kept(self) -> Response | None:
+        """The answer that somebody was given to this very URL, which therefore is understood."""
         found = self.snapshot.cache.get(self.uri)
-        return self._ask_in_thread(ask) if found is None else self.respond(found)
+        return None if found is None else self.respond(found)
 
-    async def _ask_in_thread(self, ask: Callable[[Reader], Answer]) -> Response:
+    async def in_thread(self, ask: Callable[[Reader], Answer]) -> Response:
+        """The answer of a reader that is asked in a thread, kept for whoever asks next."""
         found = await self.app.in_thread(_lend, self.snapshot, ask)
         self.snapshot.cache.put(self.uri, found)
         return self.respond(found)
 
     def on_loop(self, ask: Callable[[Reader], Answer]) -> Response:
         """The same for what takes well under a millisecond, asked on the loop."""
-        found = self.snapshot.cache.get(self.uri)
-        if found is None:
-            found = ask(self.snapshot.reader)
-            self.snapshot.cache.put(self.uri, found)
+        found = ask(self.snapshot.reader)
+        self.snapshot.cache.put(self.uri, found)
         return self.respond(found)
 
     def respond(self, answer: Answer) -> Response:
         """An answer as a response: the next page in a header, compressed where it pays and is wanted."""
         response = Response(answer.body)
-        if answer.next_cursor is not None:
-            url = next_url(self.path, self.query, answer.next_cursor)
-            response.headers.append(("Link", f'<{url}>; rel="next"'))
+        if answer.next_url is not None:
+            response.headers.append(("Link", f'<{answer.next_url}>; rel="next"'))
         response.headers.append(_VARIES)
         if len(answer.body) >= COMPRESSED_BYTES_MIN and takes_gzip(
             self.request_headers.get("Accept-Encoding", "")
@@ -192,8 +189,10 @@ class ReadDelegate(HTTPMessageDelegate):
         known = self._headers.get("If-None-Match")
         if known is not None and self._etag in known:
             return Response(b"", 304, headers=[_VARIES])
-        arguments = [unquote(part, errors="strict") for part in self._route.arguments]
         read = Read(self._app, snapshot, self._path, self._query, self._uri, self._headers)
+        if (kept := read.kept()) is not None:
+            return kept
+        arguments = [unquote(part, errors="strict") for part in self._route.arguments]
         return self._route.endpoint(read, *arguments)
 
     def _failure(self, error: Exception) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +16,8 @@ from reload.records import FIELD_BREAK, HIT_END, HIT_START
 from reload.sheets import Sheet
 from reload.snapshot import Served
 from reload.store import Attachment
+
+_PLAIN = re.compile(r"[a-z0-9/_.-]*", re.IGNORECASE | re.ASCII).fullmatch
 
 
 def sheet_url(name: str) -> str:
@@ -49,7 +52,7 @@ def record_document(sheet: str, row: Row, attachments: Sequence[Attachment]) -> 
     if attachments:
         files = [{"name": a.name, "size": a.size, "url": attachment_url(sheet, a.file)} for a in attachments]
         attached = orjson.dumps(files)
-    return b'{"data":{%b,"attachments":%b}}' % (_members(row), attached)
+    return b'{"data":{%b,"attachments":%b}}' % (_members(row).encode(), attached)
 
 
 def list_document(
@@ -59,7 +62,7 @@ def list_document(
     facets: Mapping[str, list[FacetValue]],
 ) -> bytes:
     """The answer of `GET /api/{sheet}`; `fields` keeps only these fields of each record, if any are named."""
-    items = b",".join(b"{%b}" % _members(_only(row, fields) if fields else row) for row in rows)
+    items = ",".join([f"{{{_members(_only(row, fields) if fields else row)}}}" for row in rows]).encode()
     counted = {
         name: [{"value": _facet_value(each), "count": each.count} for each in values]
         for name, values in facets.items()
@@ -77,7 +80,7 @@ def search_document(hits: Iterable[Hit], meta: Mapping[str, Any]) -> bytes:
         b'{"sheet":%b,%b,"score":%b,"snippet":%b}'
         % (
             orjson.dumps(hit.sheet),
-            _members(hit.row),
+            _members(hit.row).encode(),
             orjson.dumps(-hit.rank),
             orjson.dumps(_snippet(hit.snippet)),
         )
@@ -120,12 +123,13 @@ def problem_list(outcome: Outcome) -> list[dict[str, Any]]:
     ]
 
 
-def _members(row: Row) -> bytes:
-    return b'"path":%b,"blob":"%b","record":%b' % (
-        orjson.dumps(row.path),
-        row.blob.encode(),
-        row.json.encode(),
-    )
+def _members(row: Row) -> str:
+    return f'"path":{_quoted(row.path)},"blob":"{row.blob}","record":{row.json}'
+
+
+def _quoted(path: str) -> str:
+    """A path as JSON; most need nothing but quotes."""
+    return f'"{path}"' if _PLAIN(path) else orjson.dumps(path).decode()
 
 
 def _only(row: Row, fields: Sequence[str]) -> Row:

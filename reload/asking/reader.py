@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -29,8 +29,7 @@ class QueryTooSlow(Exception):
     """A question took longer than allowed and was given up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One record as stored; `keys` are its sort values and path, from which the next page goes on."""
 
     path: str
@@ -247,9 +246,7 @@ class Reader:
                 f" ORDER BY {own.text} LIMIT ?"
             )
             values = [*found.values, *part.values, query.limit + 1 - len(rows)]
-            rows += [
-                Row(path, blob, json, tuple(keys)) for path, blob, json, *keys in self._all(select, values)
-            ]
+            rows += [Row(row[0], row[1], row[2], row[3:]) for row in self._all(select, values)]
             if len(rows) > query.limit:
                 break
         return rows

@@ -109,7 +109,7 @@ class RecordTable:
         return len(paths)
 
     def index_texts(self) -> None:
-        """Make searchable what was loaded since the last time, in one statement that other threads run beside."""
+        """Make searchable what was loaded since last time, in one statement that other threads run beside."""
         texts = f"INSERT INTO {self._fts} (rowid, text) SELECT id, text FROM {self.quoted} WHERE id > ?"
         self._db.execute(texts, (self._indexed_id,))
         self._indexed_id = self._db.execute(f"SELECT coalesce(max(id), 0) FROM {self.quoted}").get

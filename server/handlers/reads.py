@@ -10,7 +10,7 @@ from reload.asking.reader import Hit, Reader
 from reload.snapshot import Answer
 from server.description.document import describe
 from server.errors import ApiError
-from server.query import ListRequest, Parameters, SearchRequest, make_cursor, read_list, read_search
+from server.query import ListRequest, Parameters, SearchRequest, make_cursor, next_url, read_list, read_search
 from server.reading import Read, Route
 from server.representations import list_document, record_document, search_document, sheets_document
 from server.response import Headers, Response
@@ -139,7 +139,7 @@ def _page(read: Read, reader: Reader, sheet: str, asked: ListRequest) -> Answer:
     total = reader.total(sheet, query)
     meta = _meta(read, total, query.limit, cursor)
     facets = {field: reader.facet(sheet, query, field) for field in query.facets}
-    return Answer(list_document(rows, asked.fields, meta, facets), cursor)
+    return Answer(list_document(rows, asked.fields, meta, facets), _next_url(read, cursor))
 
 
 def _hits(read: Read, reader: Reader, asked: SearchRequest) -> Answer:
@@ -150,7 +150,11 @@ def _hits(read: Read, reader: Reader, asked: SearchRequest) -> Answer:
         hits, more = reader.search(sheets, asked.match, asked.limit, asked.after)
         total = reader.search_total(sheets, asked.match)
     cursor = make_cursor(asked.fingerprint, hits[-1].row.keys) if more else None
-    return Answer(search_document(hits, _meta(read, total, asked.limit, cursor)), cursor)
+    return Answer(search_document(hits, _meta(read, total, asked.limit, cursor)), _next_url(read, cursor))
+
+
+def _next_url(read: Read, cursor: str | None) -> str | None:
+    return None if cursor is None else next_url(read.path, read.query, cursor)
 
 
 def _meta(read: Read, total: int, limit: int, cursor: str | None) -> dict[str, object]:
