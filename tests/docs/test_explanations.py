@@ -6,18 +6,27 @@ import re
 
 import pytest
 
+from reload.asking.query import LIMIT_MAX
 from reload.asking.reader import QUERY_DEADLINE_S
+from reload.asking.search import WORDS_MAX
 from reload.building.child import BUILD_DEADLINE_S, BUILD_MEMORY_BYTES_MAX
 from reload.building.difference import CHANGED_FILES_MAX
+from reload.git.fetch import PACK_BYTES_MAX
 from reload.snapshot import RESPONSE_CACHE_BYTES_MAX
-from server.door.limits import UNPROVEN_BYTES_MAX
+from server.calls.deliveries import DELIVERIES_MAX, KEPT_S
+from server.door.limits import DESCRIPTORS_RESERVED, PEERS_MAX, UNPROVEN_BYTES_MAX, UNPROVEN_SHARE
 from server.door.signatures import TOLERANCE_S
-from server.handlers.webhook import FORGE_KEPT_MAX
+from server.environment.variables import KNOWN
+from server.handlers.webhook import BODY_BYTES_MAX, FORGE_BYTES_MAX, FORGE_KEPT_MAX
+from server.main import BODY_S, HEADER_BYTES_MAX, IDLE_CONNECTION_S
+from server.query import PARAMETERS_MAX
 from tests.docs.pages import ROOT, codes, page, rows, section
 
 ARCHITECTURE = page("docs/explanation/architecture.md")
 SECURITY = page("docs/explanation/security.md")
 NUMBERS = {5: "five"}
+SHARES = {4: "a quarter"}
+HOURS = {3_600: "an hour"}
 
 
 @pytest.mark.parametrize(
@@ -47,6 +56,18 @@ def test_every_file_that_an_explanation_names_exists(name: str) -> None:
         f"never kept beyond {FORGE_KEPT_MAX >> 20} MiB",
         f"have {UNPROVEN_BYTES_MAX >> 20} MiB together",
         f"time stamps at most {TOLERANCE_S} seconds old",
+        f"a pack may have {PACK_BYTES_MAX >> 30} GiB",
+        f"| headers of a request | {HEADER_BYTES_MAX >> 10} KiB |",
+        f"| time until headers are whole, and idle time | {IDLE_CONNECTION_S:g} s |",
+        f"| time for a body | {BODY_S:g} s |",
+        f"| {BODY_BYTES_MAX >> 10} KiB; {FORGE_BYTES_MAX >> 20} MiB from a forge, of which",
+        f"| {UNPROVEN_BYTES_MAX >> 20} MiB together, {SHARES[UNPROVEN_SHARE]} of it for one peer |",
+        f"| {KNOWN['CFP_FAILED_ATTEMPTS'].default} (`CFP_FAILED_ATTEMPTS`) |",
+        f"| {int(KNOWN['CFP_CONNECTIONS_PER_PEER'].default or 0):,} (`CFP_CONNECTIONS_PER_PEER`) |",
+        f"are remembered | {PEERS_MAX:,} |",
+        f"less {DESCRIPTORS_RESERVED} for git and data",
+        f"| {DELIVERIES_MAX:,}, for {HOURS[KEPT_S]} |",
+        f"| {PARAMETERS_MAX} parameters, {WORDS_MAX} words, {LIMIT_MAX:,} records a page, ",
     ],
 )
 def test_the_figures_of_security_are_the_real_ones(statement: str) -> None:
