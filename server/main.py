@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import random
 import signal
@@ -247,4 +248,6 @@ async def run(service: Service, announce: Callable[[int], None]) -> None:
         loop.add_signal_handler(number, stop)
     log.info("server.started", port=port, pid=os.getpid())
     announce(port)
+    # What is here now stays to the end: a full collection, which holds the loop, need not look at it.
+    gc.freeze()
     await service.stopped.wait()
