@@ -14,6 +14,7 @@ from tornado.httputil import (
     HTTPConnection,
     HTTPHeaders,
     HTTPMessageDelegate,
+    HTTPServerRequest,
     RequestStartLine,
     ResponseStartLine,
 )
@@ -29,9 +30,10 @@ from server.accounts import Accounts
 from server.auth import Door
 from server.calls.accepted import AcceptedReloads
 from server.calls.deliveries import Deliveries
+from server.door.allowed_hosts import Hosts
 from server.door.host import require_host
 from server.door.limits import UnprovenBytes
-from server.handlers.base import NotFoundHandler
+from server.handlers.base import MisdirectedHandler, NotFoundHandler
 from server.handlers.operations import (
     HealthHandler,
     MetricsHandler,
@@ -63,6 +65,7 @@ ROUTES: Sequence[tuple[str, type[Any]]] = (
     (r"/api/_internal/reloads/([^/]+)", ReloadHandler),
 )
 READ_PREFIX, INTERNAL_PREFIX = "/api", "/api/_internal"
+PROBES = frozenset(("/healthz", "/readyz"))
 
 
 class LivesheetsApplication(Application):
@@ -81,6 +84,7 @@ class LivesheetsApplication(Application):
         door: Door,
         deliveries: Deliveries,
         cors_origins: Sequence[str],
+        hosts: Hosts,
     ) -> None:
         super().__init__(
             [URLSpec(pattern, handler) for pattern, handler in ROUTES],
@@ -97,6 +101,7 @@ class LivesheetsApplication(Application):
         self.deliveries = deliveries
         self.unproven_bytes = UnprovenBytes()
         self.accepted = AcceptedReloads(self.request_began, self.request_ended)
+        self._hosts = hosts
         self._cors_origins = frozenset(cors_origins)
         self._standing_headers = standing_headers(self._cors_origins, None)
         self.stopping = False
@@ -120,6 +125,16 @@ class LivesheetsApplication(Application):
             request_conn,
             lambda: super(LivesheetsApplication, self).start_request(server_conn, request_conn),
         )
+
+    def answers(self, path: str, headers: HTTPHeaders) -> bool:
+        """Whether the host that a request names is this server's; probes may come by address."""
+        return path in PROBES or self._hosts.allow(headers.get("Host"))
+
+    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
+        """The handler of a request that is no read, or was meant for another host."""
+        if self.answers(request.path, request.headers):
+            return super().find_handler(request, **kwargs)
+        return self.get_handler_delegate(request, MisdirectedHandler)
 
     def standing_headers(self, origin: str | None) -> Headers:
         """The headers that every read has, for a browser at `origin`."""
@@ -188,7 +203,8 @@ class _Door(HTTPMessageDelegate):
         assert isinstance(start_line, RequestStartLine)
         path = start_line.path.partition("?")[0]
         below = path.startswith(f"{READ_PREFIX}/") or path == READ_PREFIX
-        if below and not path.startswith(INTERNAL_PREFIX):
+        is_read = below and not path.startswith(INTERNAL_PREFIX)
+        if is_read and self._app.answers(path, headers):
             require_host(start_line.version, headers)
             self._delegate = ReadDelegate(self._app, self._connection, start_line, find_route(path))
         else:

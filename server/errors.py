@@ -30,6 +30,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "too-many-attempts": (429, "Too many failed attempts"),
     "payload-too-large": (413, "The body is too large"),
     "unsupported-media-type": (415, "The body's encoding is not supported"),
+    "misdirected-request": (421, "This server does not answer for that host"),
     "range-not-satisfiable": (416, "The range lies outside the file"),
     "internal-error": (500, "Something broke"),
     "not-ready": (503, "No data is served yet"),

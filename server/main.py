@@ -30,12 +30,14 @@ from server.accounts import Accounts
 from server.app import LivesheetsApplication
 from server.auth import open_door
 from server.calls.deliveries import Deliveries
+from server.door.allowed_hosts import Hosts
 from server.door.listener import LimitedServer
 from server.environment.variables import VARIABLES
 from server.gauges import Gauges
 from server.lock import DirectoryLock
 from server.logs import Logs
 from server.metrics import Metrics
+from server.progress import BuildProgress
 from server.reports.reporting import Reporting
 from server.settings import Settings
 
@@ -88,6 +90,7 @@ class Service:
         )
         observers = (self.metrics.observe_reload, self._observe, self._reporting.observe)
         self.reloader = Reloader(self._builder, self.snapshots, self.journal, observers)
+        self.reloader.on_progress = BuildProgress(logs.draw)
         self.poller = Poller(self.reloader, settings.poll_interval_s)
         folders = {"data": repo_path, "state": self._state_path}
         gauges = Gauges(self.snapshots, self.journal, self.reloader, self.poller, logs.dropped, folders)
@@ -117,6 +120,7 @@ class Service:
             door=open_door(settings, self.metrics.registry, asyncio.get_running_loop().call_later),
             deliveries=Deliveries(time.monotonic),
             cors_origins=settings.cors_origins,
+            hosts=Hosts(settings.allowed_hosts),
         )
         self._server = LimitedServer(
             self.app,

@@ -19,6 +19,7 @@ from server.environment.addresses import (
     remote_address,
     remote_username,
 )
+from server.environment.hosts import host_names
 from server.environment.secret import Secret, SecretError
 from server.environment.values import byte_count, count, host, one_of, path, port, seconds, seconds_above_0
 from server.environment.variables import KNOWN, VARIABLES, Variable
@@ -77,6 +78,7 @@ class Settings:
     host: str
     port: int
     cors_origins: tuple[str, ...]
+    allowed_hosts: tuple[str, ...]
     trusted_proxies: tuple[Network, ...]
     failed_attempts_max: int
     connections_per_peer_max: int
@@ -232,6 +234,7 @@ def _settings(reader: _Reader) -> Settings:
         host=reader.value("HOST", host),
         port=reader.value("PORT", port),
         cors_origins=reader.origins("CFP_CORS_ORIGINS"),
+        allowed_hosts=reader.optional("CFP_ALLOWED_HOSTS", host_names) or (),
         trusted_proxies=reader.optional("CFP_TRUSTED_PROXIES", trusted_networks) or (),
         failed_attempts_max=reader.value("CFP_FAILED_ATTEMPTS", count),
         connections_per_peer_max=reader.value("CFP_CONNECTIONS_PER_PEER", count),

@@ -13,6 +13,7 @@ REFUSALS: Final[Mapping[str, tuple[str, ...]]] = {
     "InvalidQuery": ("invalid-query",),
     "NotFound": ("not-found", "sheet-not-found", "record-not-found", "attachment-not-found"),
     "NotAcceptable": ("not-acceptable",),
+    "Misdirected": ("misdirected-request",),
     "RangeNotSatisfiable": ("range-not-satisfiable",),
     "InternalError": ("internal-error",),
     "Unavailable": ("not-ready", "query-too-slow"),
@@ -182,5 +183,5 @@ def refusals(*names: str) -> dict[str, Any]:
     """Shared responses by their status."""
     return {
         str(CODES[REFUSALS[name][0]][0]): {"$ref": f"#/components/responses/{name}"}
-        for name in (*names, "NotAcceptable", "InternalError", "Unavailable")
+        for name in (*names, "NotAcceptable", "Misdirected", "InternalError", "Unavailable")
     }

@@ -161,6 +161,13 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "never applies to internal routes",
     ),
     Variable(
+        "CFP_ALLOWED_HOSTS",
+        None,
+        "names that this server answers to (`Host`), without ports, separated by blanks or commas; a request "
+        "for another is refused, except `/healthz` and `/readyz`",
+        "unset: any",
+    ),
+    Variable(
         "CFP_TRUSTED_PROXIES",
         None,
         "addresses or networks of reverse proxies, separated by blanks or commas, whose "

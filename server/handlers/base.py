@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import structlog
-from tornado.web import HTTPError, RequestHandler
+from tornado.web import HTTPError, RequestHandler, stream_request_body
 
 from server.accounts import clock
 from server.errors import PROBLEM_TYPE, ApiError, as_api_error, for_status, problem_document
@@ -86,6 +86,23 @@ def _detail_of(error: BaseException | None, status_code: int) -> str:
     if isinstance(error, HTTPError) and error.log_message and status_code < 500:
         return error.log_message % error.args if error.args else error.log_message
     return "the request could not be answered; the log has its trace" if status_code >= 500 else ""
+
+
+@stream_request_body
+class MisdirectedHandler(Handler):
+    """Whatever is asked of a host that this server does not answer for; the body is never read."""
+
+    def prepare(self) -> Any:
+        """Refused, whatever the route."""
+        raise ApiError("misdirected-request", "the name in Host is not one of this server's")
+
+    def data_received(self, chunk: bytes) -> None:
+        """Nothing is taken."""
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """As ever; the connection ends with the answer, since the body was not read."""
+        self.set_header("Connection", "close")
+        super().write_error(status_code, **kwargs)
 
 
 class NotFoundHandler(Handler):

@@ -54,6 +54,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         host="127.0.0.1",
         port=8080,
         cors_origins=("*",),
+        allowed_hosts=(),
         trusted_proxies=(),
         failed_attempts_max=30,
         connections_per_peer_max=1024,
@@ -82,6 +83,7 @@ def test_every_variable_is_read_into_its_setting(tmp_path: Path) -> None:
         "HOST": ("::1", "host", "::1"),
         "PORT": ("0", "port", 0),
         "CFP_CORS_ORIGINS": ("https://a.example", "cors_origins", ("https://a.example",)),
+        "CFP_ALLOWED_HOSTS": ("a.example, ::1", "allowed_hosts", ("a.example", "[::1]")),
         "CFP_TRUSTED_PROXIES": (
             "10.0.0.7, fd00::/8",
             "trusted_proxies",
