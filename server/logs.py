@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TextIO, cast
 
@@ -61,6 +62,11 @@ class Logs:
         if self._shows_info:
             self._writer.write(self._pipeline.plain_line(event))
 
+    @property
+    def draw(self) -> Callable[[str], None] | None:
+        """Shows a text below the lines of a terminal until the next one is logged; None elsewhere."""
+        return None if not self._pipeline.on_terminal else lambda text: self._writer.draw(text.encode())
+
     def dropped(self) -> int:
         """How many lines were lost because nobody took them; grows only."""
         return self._writer.dropped()
@@ -100,6 +106,7 @@ class _Pipeline:
 
     def __init__(self, redactor: Redactor, *, console: bool, colors: bool) -> None:
         self._console = console
+        self.on_terminal = console and colors
         self._redact = redactor.redact
         self.processors: list[Processor] = [
             structlog.contextvars.merge_contextvars,

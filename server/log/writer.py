@@ -16,6 +16,7 @@ PENDING_BYTES_MAX: Final = 4 * 1024 * 1024
 BATCH_BYTES_MAX: Final = 1024 * 1024
 CLOSE_TIMEOUT_S: Final = 2.0
 LINGER_S: Final = 0.02
+_ERASE: Final = b"\r\x1b[2K"
 
 
 class LogWriter:
@@ -44,6 +45,7 @@ class LogWriter:
         self._dropped = 0
         self._reported = 0
         self._closed = False
+        self._drawn = False
         self._closing = threading.Event()
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
@@ -56,8 +58,17 @@ class LogWriter:
             if self._closed or self._pending_bytes + len(line) > self._pending_bytes_max:
                 self._dropped += 1
                 return
+            if self._drawn:
+                self._drawn, line = False, _ERASE + line
             self._pending_bytes += len(line)
         self._lines.put(line)
+
+    def draw(self, text: bytes) -> None:
+        """Show a text on a terminal's last line, until the next text or line takes its place."""
+        with self._guard:
+            self._drawn = False
+            self.write(_ERASE + text)
+            self._drawn = bool(text)
 
     def dropped(self) -> int:
         """How many lines were lost since the start."""
