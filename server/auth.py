@@ -23,6 +23,7 @@ from server.door.metrics import DoorMetrics
 from server.door.peers import Peers
 from server.door.refusals import Later, Refusals
 from server.door.signatures import Malformed, Proof
+from server.door.unsent import Unsent
 from server.errors import ApiError
 
 if TYPE_CHECKING:
@@ -70,11 +71,13 @@ class Door:
         attempts: Attempts,
         refusals: Refusals,
         metrics: DoorMetrics,
+        unsent: Unsent,
         now: Callable[[], float],
     ) -> None:
         self._keys = keys
         self.peers = peers
         self.metrics = metrics
+        self.unsent = unsent
         self._attempts = attempts
         self._refusals = refusals
         self._now = now
@@ -201,4 +204,5 @@ def open_door(settings: Settings, registry: CollectorRegistry, later: Later) -> 
     metrics = DoorMetrics(registry)
     keys = Keyring(keys_of(settings), metrics.credential_used, lambda: datetime.now(UTC))
     attempts = Attempts(settings.failed_attempts_max, time.monotonic)
-    return Door(keys, Peers(settings.trusted_proxies), attempts, Refusals(later), metrics, time.time)
+    peers, unsent = Peers(settings.trusted_proxies), Unsent(later, metrics)
+    return Door(keys, peers, attempts, Refusals(later), metrics, unsent, time.time)

@@ -12,10 +12,11 @@ import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http.client import responses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote
 
 import structlog
+from tornado.http1connection import HTTP1Connection
 from tornado.httputil import (
     HTTPConnection,
     HTTPHeaders,
@@ -217,10 +218,17 @@ class ReadDelegate(HTTPMessageDelegate):
         own = ReadHeaders(standing, response.headers)
         if response.status not in (204, 304):
             own["Content-Length"] = str(len(response.body))
-        sent = self._connection.write_headers(line, own, None if bodiless else response.body)
+        body = b"" if bodiless else response.body
+        sent = self._connection.write_headers(line, own, body or None)
         sent.add_done_callback(_forget_closed_stream)
+        connection = cast("HTTP1Connection", self._connection)
+        self._app.door.unsent.watch(connection.stream, sent, self._peer, len(body))
         self._connection.finish()
         self._close_account(response.status)
+
+    def _peer(self) -> str:
+        context: Any = cast("HTTP1Connection", self._connection).context
+        return self._app.door.peers.of(str(context.remote_ip), self._headers)
 
     def _add_headers(self, response: Response) -> None:
         headers = response.headers

@@ -27,6 +27,14 @@ class DoorMetrics:
             registry=registry,
         )  # fmt: skip
 
+        self._connections_cut = Counter(
+            "livesheets_connections_cut", "Connections closed because their clients did not take an answer.",
+            registry=registry,
+        )  # fmt: skip
+        self._unsent = Gauge(
+            "livesheets_unsent_bytes", "Bytes of answers that clients have not taken yet.", registry=registry
+        )
+
     def credential_used(self, scheme: str, key: str) -> None:
         """Count a right credential."""
         self._credentials.labels(scheme, key).inc()
@@ -46,3 +54,11 @@ class DoorMetrics:
     def connection_refused(self) -> None:
         """Count a connection that was closed at once."""
         self._connections_refused.inc()
+
+    def connection_cut(self) -> None:
+        """Count a connection that was closed because its client did not take an answer."""
+        self._connections_cut.inc()
+
+    def unsent_bytes(self, count: int) -> None:
+        """Show how many bytes of answers wait for their clients."""
+        self._unsent.set(count)

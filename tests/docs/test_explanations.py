@@ -16,6 +16,7 @@ from reload.snapshot import RESPONSE_CACHE_BYTES_MAX
 from server.calls.deliveries import DELIVERIES_MAX, KEPT_S
 from server.door.limits import DESCRIPTORS_RESERVED, PEERS_MAX, UNPROVEN_BYTES_MAX, UNPROVEN_SHARE
 from server.door.signatures import TOLERANCE_S
+from server.door.unsent import SEND_BYTES_PER_S, SEND_S, UNSENT_BYTES_MAX, UNSENT_SHARE
 from server.environment.variables import KNOWN
 from server.handlers.webhook import BODY_BYTES_MAX, FORGE_BYTES_MAX, FORGE_KEPT_MAX
 from server.main import BODY_S, HEADER_BYTES_MAX, IDLE_CONNECTION_S
@@ -66,6 +67,8 @@ def test_every_file_that_an_explanation_names_exists(name: str) -> None:
         f"| {int(KNOWN['CFP_CONNECTIONS_PER_PEER'].default or 0):,} (`CFP_CONNECTIONS_PER_PEER`) |",
         f"are remembered | {PEERS_MAX:,} |",
         f"less {DESCRIPTORS_RESERVED} for git and data",
+        f"| {SEND_S:g} s, and a second more for every {SEND_BYTES_PER_S >> 10} KiB; "
+        f"{UNSENT_BYTES_MAX >> 20} MiB together, {SHARES[UNSENT_SHARE]} of it for one peer |",
         f"| {DELIVERIES_MAX:,}, for {HOURS[KEPT_S]} |",
         f"| {PARAMETERS_MAX} parameters, {WORDS_MAX} words, {LIMIT_MAX:,} records a page, ",
     ],

@@ -16,6 +16,7 @@ from server.door.limits import Attempts
 from server.door.metrics import DoorMetrics
 from server.door.peers import Peers
 from server.door.refusals import Refusals
+from server.door.unsent import Unsent
 from server.errors import ApiError
 from server.settings import read_settings
 from tests.server.calls.test_deliveries import Clock
@@ -77,7 +78,7 @@ def entrance(environment: dict[str, str] = SHARED | SECRETS, attempts_max: int =
     metrics = DoorMetrics(registry)
     keys = Keyring(keys_of(read_settings(environment)), metrics.credential_used, lambda: datetime.now(UTC))
     attempts = Attempts(attempts_max, clock)
-    door = Door(keys, Peers(), attempts, Refusals(Later()), metrics, wall_clock)
+    door = Door(keys, Peers(), attempts, Refusals(Later()), metrics, Unsent(Later(), metrics), wall_clock)
     return Entrance(door, clock, wall_clock, registry)
 
 
