@@ -152,12 +152,13 @@ class Git:
         settings: Iterable[str] = (),
         file_bytes_max: int | None = None,
         credential: Credential | None = None,
+        fails_by: str | None = None,
     ) -> bytes:
         """What `git ARGUMENTS` prints; raises GitFailed or, after `deadline_s` seconds, GitTimedOut.
 
         `settings` are configuration for this one command, which fails where it would write a file
         larger than `file_bytes_max`. With `credential` git may send that to the remote; without one,
-        what the user's own git gives.
+        what the user's own git gives. Where git says `fails_by` it has failed, whatever its status.
         """
         process = self.start(
             *arguments, settings=settings, file_bytes_max=file_bytes_max, credential=credential
@@ -168,8 +169,8 @@ class Git:
             raise GitTimedOut(arguments[0], deadline_s or 0) from None
         finally:
             self.finish(process)
-        if process.popen.returncode:
-            words = errors[-STDERR_BYTES_MAX:].decode("utf-8", "replace").strip()
+        words = errors[-STDERR_BYTES_MAX:].decode("utf-8", "replace").strip()
+        if process.popen.returncode or (fails_by is not None and fails_by in words):
             words = credential.redact(words) if credential else words
             raise GitFailed(arguments[0], process.popen.returncode, words)
         return output

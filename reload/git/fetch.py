@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from reload.errors import BranchMissing, FetchFailed
 from reload.git.command import Git, GitFailed, GitTimedOut
 from reload.git.credential import Credential
-from reload.git.fetch_failures import fetch_failure
+from reload.git.fetch_failures import SHALLOW, fetch_failure
 
 PACK_BYTES_MAX = 2 << 30
 # What old histories have in earnest, and nothing here stumbles over; hosts let it pass as well.
@@ -64,6 +64,7 @@ def fetch(git: Git, branch: str, into: str, limits: Limits, credential: Credenti
             settings=_SETTINGS,
             file_bytes_max=limits.pack_bytes_max,
             credential=credential,
+            fails_by=SHALLOW,
         )
     except GitTimedOut as error:
         raise FetchFailed(str(error), "timeout") from error

@@ -10,6 +10,8 @@ from reload.errors import FetchFailed
 from reload.git.command import GitFailed
 
 UNREACHABLE = "unreachable"
+# git only warns of it, and leaves the branch where it was.
+SHALLOW = "shallow roots are not allowed"
 # What git, ssh and curl print -> the reason; the first that is found counts.
 _REASONS = tuple(
     (re.compile(pattern, re.IGNORECASE), reason)
@@ -17,6 +19,7 @@ _REASONS = tuple(
         (r"no space left on device|disk quota exceeded|out of diskspace", "disk-full"),
         (rf"died of signal {int(signal.SIGXFSZ)}\b|file too large", "too-large"),
         (r"^error: object [0-9a-f]+: \w+: |fsck error in pack", "object-refused"),
+        (SHALLOW, "shallow"),
         (r"read-only file system|insufficient permission for adding", "not-writable"),
         (r"(unable to|cannot|could not|failed to) (create|open|write|append|lock|update|rename)\b"
          r".*permission denied", "not-writable"),
@@ -43,6 +46,7 @@ _UNTRUSTED = re.compile(r"dubious ownership in repository at '(.+)'")
 _NEXT_STEPS = {
     "disk-full": "free some space",
     "too-large": "what arrives is larger than is allowed; look at what was pushed, or allow larger packs",
+    "shallow": "the remote is a shallow clone; make it whole there by `git fetch --unshallow`",
     "object-refused": "find it by `git fsck` in the data repository, and rewrite the commits that hold it",
 }
 

@@ -119,7 +119,13 @@ def _remove_one(
 
 
 def _leftovers(git_dir: Path) -> list[tuple[str, Path]]:
-    locks = [path for pattern in _LOCKS for path in git_dir.glob(pattern)]
-    locks += (git_dir / "refs").rglob("*.lock")
-    files = [path for pattern in _TEMPORARIES for path in (git_dir / "objects").glob(pattern)]
+    locks = [path for pattern in _LOCKS for path in _matching(git_dir, pattern)]
+    locks += _matching(git_dir / "refs", "**/*.lock")
+    files = [path for pattern in _TEMPORARIES for path in _matching(git_dir / "objects", pattern)]
     return [("lock", path) for path in locks] + [("temporary", path) for path in files]
+
+
+def _matching(folder: Path, pattern: str) -> Iterator[Path]:
+    """What lies there, as far as it can be told while a git of somebody else removes folders."""
+    with contextlib.suppress(OSError):
+        yield from folder.glob(pattern)

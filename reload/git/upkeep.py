@@ -12,6 +12,7 @@ PACK_DEADLINE_S = 600.0
 # git's own measure for "many": this many files in one of 256 folders is some 7,000 loose objects.
 LOOSE_IN_ONE_FOLDER_MAX = 27
 PACKS_MAX = 50
+_PACK_SETTINGS = ("pack.threads=1",)  # the other processors are the readers'
 
 _LOST = 2 | 4  # the bits of git fsck's exit status for objects that are missing, and for packs
 # What git says of a repository that lost or garbled objects; what the remote says of itself does not count.
@@ -47,7 +48,8 @@ def pack(git: Git) -> bool:
     loose = _count(objects / "17")
     if loose <= LOOSE_IN_ONE_FOLDER_MAX and _count(objects / "pack", ".pack") <= PACKS_MAX:
         return False
-    git.run("repack", "--geometric=2", "-d", "-l", "-q", deadline_s=PACK_DEADLINE_S)
+    options = ("--geometric=2", "-d", "-l", "-q")
+    git.run("repack", *options, settings=_PACK_SETTINGS, deadline_s=PACK_DEADLINE_S)
     return True
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from tests.gitrepo import ISOLATION
+from tests.gitrepo import ISOLATION, run_git
 
 # In the environment of what runs on the host, and so is none of the server's.
 HOST_MARK = "LIVESHEETS_TEST_HOST"
@@ -174,14 +174,28 @@ def _packet(line: BinaryIO) -> bytes:
 
 
 class HttpHost:
-    """A host that answers every request with one status; `url` is a repository on it."""
+    """A host that answers every request with one status; `url` is a repository on it.
 
-    def __init__(self, status: int, **headers: str) -> None:
+    With `offers` it tells first what that repository has, and answers so when it is asked for that.
+    """
+
+    def __init__(self, status: int, *, offers: Path | None = None, **headers: str) -> None:
         self.paths: list[str] = []
         paths = self.paths
+        refs = b"" if offers is None else _offer(offers)
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                if not refs:
+                    self.do_POST()
+                    return
+                self.send_response(200)
+                self.send_header("Content-Type", "application/x-git-upload-pack-advertisement")
+                self.send_header("Content-Length", str(len(refs)))
+                self.end_headers()
+                self.wfile.write(refs)
+
+            def do_POST(self) -> None:
                 paths.append(self.path)
                 self.send_response(status)
                 for name, value in headers.items():
@@ -208,6 +222,12 @@ class HttpHost:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+def _offer(repository: Path) -> bytes:
+    """What git's HTTP protocol begins with: the refs of a repository."""
+    refs = run_git(repository, "upload-pack", "--stateless-rpc", "--advertise-refs", ".")
+    return b"001e# service=git-upload-pack\n0000" + refs
 
 
 def closed_port() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fnmatch
 import functools
 import os
 import shutil
@@ -101,8 +102,13 @@ class Place:
 
     def leftovers(self) -> list[str]:
         """Lock files and half-written files in the server's own repository."""
-        names = ("*.lock", "tmp_*", ".tmp-*", "incoming-*")
-        return [str(path.relative_to(self.git_dir)) for name in names for path in self.git_dir.rglob(name)]
+        patterns = ("*.lock", "tmp_*", ".tmp-*", "incoming-*")
+        found = []
+        for folder, folders, files in os.walk(self.git_dir):  # git may remove some meanwhile
+            for name in (*folders, *files):
+                if any(fnmatch.fnmatch(name, pattern) for pattern in patterns):
+                    found.append(os.path.relpath(os.path.join(folder, name), self.git_dir))
+        return found
 
     def processes(self) -> dict[int, str]:
         """The command lines of the git processes that have to do with this place, by their ids."""

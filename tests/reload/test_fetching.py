@@ -96,6 +96,18 @@ async def test_a_redirect_is_not_followed(place: Place) -> None:
         assert other.paths == []
 
 
+@on_a_loop
+async def test_a_redirect_in_the_midst_of_a_fetch_is_not_followed(place: Place) -> None:
+    place.remote.push({"notes/a.toml": ""})
+    with HttpHost(500) as other:
+        moved = f"{other.url}/git-upload-pack"
+        with HttpHost(307, offers=place.remote.path, Location=moved) as host:
+            async with Engine(place, remote=host.url) as engine:
+                assert reason(await engine.refuses("fetch-failed")) == "redirected"
+            assert host.paths == ["/data.git/git-upload-pack"]
+        assert other.paths == []
+
+
 @pytest.mark.parametrize("scheme", ["git", "http"])
 @on_a_loop
 async def test_a_host_that_accepts_and_stays_silent_is_given_up_in_time(place: Place, scheme: str) -> None:
@@ -160,6 +172,20 @@ async def test_a_remote_of_another_object_format_is_refused_in_words(place: Plac
     other.commit()
     async with Engine(place, remote=other.git_dir) as engine:
         assert reason(await engine.refuses("fetch-failed")) == "object-format"
+
+
+@on_a_loop
+async def test_a_remote_that_lacks_history_is_told_and_never_taken_for_unchanged(place: Place) -> None:
+    async with Engine(place) as engine:
+        new = place.remote.push({"notes/a.toml": ""})
+        place.remote.vanish()
+        whole = place.folder / "hidden.git"
+        run_git(place.folder, "clone", "-q", "--bare", "--depth=1", f"file://{whole}", str(place.remote.path))
+        outcome = await engine.refuses("fetch-failed")
+        assert reason(outcome) == "shallow"
+        assert "--unshallow" in str(outcome.error)
+        run_git(place.remote.path, "fetch", "-q", "--unshallow", str(whole))
+        await engine.forwards(new)
 
 
 @on_a_loop
