@@ -57,6 +57,7 @@ class BuildChild:
         self._deadline_s = deadline_s
         self._command = list(command)
         self._child: subprocess.Popen[bytes] | None = None
+        self._orphans: set[int] = set()  # what the child had started when it was ended
         self._guard = threading.Lock()
         self._closed = False
 
@@ -64,7 +65,7 @@ class BuildChild:
         """Build in a child and wait for it; raises DataRejected or BuildFailed."""
         child = self._start()
         late = threading.Event()
-        timer = threading.Timer(self._deadline_s, _end_late, (child, late))
+        timer = threading.Timer(self._deadline_s, self._end_late, (child, late))
         timer.start()
         errors: list[bytes] = []
         listener = threading.Thread(target=lambda: errors.append(_tail(cast("IO[bytes]", child.stderr))))
@@ -73,8 +74,9 @@ class BuildChild:
             result = _converse(child, job, on_progress)
         finally:
             timer.cancel()
-            _kill(child)
+            self._kill(child)
             status = child.wait()
+            _await(self._orphans)
             listener.join()
             for pipe in (child.stdin, child.stdout, child.stderr):
                 cast("IO[bytes]", pipe).close()
@@ -102,17 +104,38 @@ class BuildChild:
         with self._guard:
             self._closed = True
             if self._child is not None:
-                _kill(self._child)
+                self._kill(self._child)
+
+    def _end_late(self, child: subprocess.Popen[bytes], late: threading.Event) -> None:
+        late.set()
+        self._kill(child)
+
+    def _kill(self, child: subprocess.Popen[bytes]) -> None:
+        """End the child with every git that it started, each of which leads a group of its own."""
+        started = _started_by(child.pid)
+        self._orphans.update(started)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+        for pid in started:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
 
 
-def _end_late(child: subprocess.Popen[bytes], late: threading.Event) -> None:
-    late.set()
-    _kill(child)
+def _started_by(pid: int) -> list[int]:
+    """The processes that a process has started, and those that they have; none where there is no /proc."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for listing in Path(f"/proc/{pid}/task").glob("*/children"):
+            for each in map(int, listing.read_text().split()):
+                found += [each, *_started_by(each)]
+    return found
 
 
-def _kill(child: subprocess.Popen[bytes]) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
+def _await(orphans: set[int]) -> None:
+    """Take the ends of orphans, which are ours where this is the first process of a container."""
+    while orphans:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(orphans.pop(), 0)
 
 
 def _tail(pipe: IO[bytes]) -> bytes:

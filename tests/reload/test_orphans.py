@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from reload.building.child import BuildChild, Job
+from reload.errors import BuildFailed
 from tests.end_to_end.waiting import eventually
 from tests.reload.faults import FailingGit
 from tests.reload.rig import Engine, Place, on_a_loop
@@ -60,3 +63,36 @@ async def test_git_that_dies_leaves_no_zombies_to_who_inherits_its_children(
                 git.disarm()
                 assert (await engine.reload()).ok
         eventually(lambda: len(zombies()) <= before, f"no zombies beyond {before}: {zombies()}")
+
+
+def test_a_build_that_is_ended_takes_the_git_along_that_it_waits_for(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git = FailingGit(tmp_path / "bin", "sleep 600")
+    monkeypatch.setenv("PATH", git.path)
+    before, known = len(zombies()), children()
+    job = Job(str(place.git_dir), "main", str(place.branch), str(tmp_path / "state"))
+    child, ended = BuildChild(), []
+
+    def build() -> None:
+        try:
+            child.build(job, lambda done, total: None)
+        except BuildFailed as error:
+            ended.append(str(error))
+
+    with inheriting_orphans():
+        git.arm(1)
+        building = threading.Thread(target=build)
+        building.start()
+        eventually((tmp_path / "bin" / "failed").exists, "git hangs")
+        child.close()
+        building.join()
+        assert "signal 9" in ended[0]
+        assert children() <= known
+        assert len(zombies()) <= before
+
+
+def children() -> set[str]:
+    """Every child of this process."""
+    tasks = Path("/proc/self/task").glob("*/children")
+    return {pid for task in tasks for pid in task.read_text().split()}
