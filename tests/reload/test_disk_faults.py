@@ -16,6 +16,7 @@ import pytest
 from reload.asking.query import Query
 from reload.building.child import BuildChild, Job
 from reload.errors import BuildFailed
+from tests.end_to_end.sample import person
 from tests.reload.disk import FailingDisk
 from tests.reload.engine import opened
 from tests.reload.faults import Countdown, counted_clone
@@ -99,6 +100,20 @@ async def test_a_state_file_that_is_overwritten_while_it_is_served_is_built_anew
                 file.write(b"\xff" * (path.stat().st_size - 4096))
         await engine.forwards(place.remote.push(edit(1)))
         await engine.forwards(place.remote.push(edit(2)))
+
+
+@pytest.mark.parametrize("lost", ["people_fts_data", "people_fts_idx"])
+@on_a_loop
+async def test_a_search_index_that_is_broken_under_the_server_is_built_anew(place: Place, lost: str) -> None:
+    async with Engine(place) as engine:
+        with contextlib.closing(apsw.Connection(str(place.state / "current.sqlite3"))) as stranger:
+            stranger.execute(f"DELETE FROM {lost}")
+        new = place.remote.push({"people/p03.toml": person(3, name="Found Again"), "people/p04.toml": None})
+        await engine.forwards(new)
+        current = engine.snapshots.current
+        assert current is not None
+        assert [row.path for row in current.reader.page("people", Query(match="again"))[0]] == ["p03"]
+        assert len(current.reader.page("people", Query(match="person"))[0]) == 28
 
 
 def test_a_build_child_without_memory_for_sqlite_is_a_failed_build(place: Place, tmp_path: Path) -> None:

@@ -240,6 +240,14 @@ class Life(RuleBasedStateMachine):
         model.add(commit, model.local, data)
         model.local = commit
 
+    @rule()
+    def push_what_is_here(self) -> None:
+        """What was committed by hand gets to the remote after all."""
+        author = self.place.remote.author
+        target = str(self.place.remote.path), f"+{self.model.local}:refs/heads/main"
+        self._reachable(lambda: author.git("push", "-q", *target))
+        self.model.head = self.model.local
+
     # -- what must always be so -------------------------------------------------------------------
 
     @invariant()
