@@ -114,7 +114,7 @@ class Git:
         self,
         *arguments: str,
         settings: Iterable[str] = (),
-        file_bytes_max: int | None = None,
+        bounds: room.Bounds | None = None,
         credential: Credential | None = None,
     ) -> Process:
         """Start `git ARGUMENTS` with pipes; the caller ends it with `finish`."""
@@ -122,7 +122,7 @@ class Git:
         if credential is not None:
             environment |= credential.environment()
             given += credential.configuration()
-        command = room.command_line(self.git_dir, given, file_bytes_max)
+        command = room.command_line(self.git_dir, given, bounds)
         with self._guard:
             if self._closed:
                 raise RepositoryError("git is not started any more: the server is stopping")
@@ -150,19 +150,17 @@ class Git:
         given: bytes = b"",
         deadline_s: float | None = None,
         settings: Iterable[str] = (),
-        file_bytes_max: int | None = None,
+        bounds: room.Bounds | None = None,
         credential: Credential | None = None,
         fails_by: str | None = None,
     ) -> bytes:
         """What `git ARGUMENTS` prints; raises GitFailed or, after `deadline_s` seconds, GitTimedOut.
 
-        `settings` are configuration for this one command, which fails where it would write a file
-        larger than `file_bytes_max`. With `credential` git may send that to the remote; without one,
-        what the user's own git gives. Where git says `fails_by` it has failed, whatever its status.
+        `settings` are configuration for this one command, which fails beyond its `bounds`. With
+        `credential` git may send that to the remote; without one, what the user's own git gives.
+        Where git says `fails_by` it has failed, whatever its status.
         """
-        process = self.start(
-            *arguments, settings=settings, file_bytes_max=file_bytes_max, credential=credential
-        )
+        process = self.start(*arguments, settings=settings, bounds=bounds, credential=credential)
         try:
             output, errors = process.popen.communicate(given, timeout=deadline_s)
         except subprocess.TimeoutExpired:

@@ -8,8 +8,11 @@ from reload.errors import BranchMissing, FetchFailed
 from reload.git.command import Git, GitFailed, GitTimedOut
 from reload.git.credential import Credential
 from reload.git.fetch_failures import SHALLOW, fetch_failure
+from reload.git.room import Bounds
 
 PACK_BYTES_MAX = 2 << 30
+# A few kilobytes can unfold to files of gigabytes, which git has in memory to check them.
+MEMORY_BYTES_MAX = 4 << 30
 # What old histories have in earnest, and nothing here stumbles over; hosts let it pass as well.
 _TOLERATED = (
     "badDate",
@@ -62,7 +65,7 @@ def fetch(git: Git, branch: str, into: str, limits: Limits, credential: Credenti
             *("fetch", *_OPTIONS, "origin", f"+refs/heads/{branch}:{into}"),
             deadline_s=limits.timeout_s,
             settings=_SETTINGS,
-            file_bytes_max=limits.pack_bytes_max,
+            bounds=Bounds(limits.pack_bytes_max, MEMORY_BYTES_MAX),
             credential=credential,
             fails_by=SHALLOW,
         )

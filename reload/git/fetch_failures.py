@@ -19,6 +19,7 @@ _REASONS = tuple(
         (r"no space left on device|disk quota exceeded|out of diskspace", "disk-full"),
         (rf"died of signal {int(signal.SIGXFSZ)}\b|file too large", "too-large"),
         (r"^error: object [0-9a-f]+: \w+: |fsck error in pack", "object-refused"),
+        (r"out of memory", "out-of-memory"),
         (SHALLOW, "shallow"),
         (r"read-only file system|insufficient permission for adding", "not-writable"),
         (r"(unable to|cannot|could not|failed to) (create|open|write|append|lock|update|rename)\b"
@@ -46,6 +47,7 @@ _UNTRUSTED = re.compile(r"dubious ownership in repository at '(.+)'")
 _NEXT_STEPS = {
     "disk-full": "free some space",
     "too-large": "what arrives is larger than is allowed; look at what was pushed, or allow larger packs",
+    "out-of-memory": "a file of gigabytes may have been pushed, or this machine has too little memory",
     "shallow": "the remote is a shallow clone; make it whole there by `git fetch --unshallow`",
     "object-refused": "find it by `git fsck` in the data repository, and rewrite the commits that hold it",
 }

@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 # What the repository's own configuration says about running programs, or going elsewhere, is void.
@@ -55,22 +56,36 @@ _ELSEWHERE = (
     "GIT_WORK_TREE",
 )
 _SSH = "ssh -oBatchMode=yes -oConnectTimeout=15"
-# A shell sets the limit, since it must count before git starts others; it becomes git and so costs little.
-# Whatever writes beyond it is to say so, instead of being ended by a signal without a word.
-_LIMITED = ("sh", "-c", f'trap "" {int(signal.SIGXFSZ)}; ulimit -f "$0" && exec "$@"')
-_BLOCK_BYTES = 512
+# A shell sets the bounds, since they must count before git starts others; it becomes git and so costs little.
+# Whatever writes beyond them is to say so, instead of being ended by a signal without a word.
+_BOUNDED = (
+    "sh",
+    "-c",
+    f'trap "" {int(signal.SIGXFSZ)}; ulimit -f "$0" && ulimit -d "$1" && shift && exec "$@"',
+)
+_FILE_UNIT, _MEMORY_UNIT = 512, 1024
 
 
-def command_line(git_dir: Path, settings: Iterable[str], file_bytes_max: int | None) -> list[str]:
-    """How git is started on a repository, up to its arguments.
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much git, and each process that it starts, may write into one file and have in memory."""
 
-    Nothing that git starts can write more than `file_bytes_max` into one file, rounded to blocks.
-    """
-    limit = () if file_bytes_max is None else (*_LIMITED, str(_blocks(file_bytes_max)))
+    file_bytes_max: int
+    memory_bytes_max: int
+
+    def command_line(self) -> tuple[str, ...]:
+        """What starts a program within the bounds, and never beyond those that this process lives in."""
+        file = _capped(resource.RLIMIT_FSIZE, self.file_bytes_max) // _FILE_UNIT
+        memory = _capped(resource.RLIMIT_DATA, self.memory_bytes_max) // _MEMORY_UNIT
+        return (*_BOUNDED, str(file), str(memory))
+
+
+def command_line(git_dir: Path, settings: Iterable[str], bounds: Bounds | None) -> list[str]:
+    """How git is started on a repository, up to its arguments."""
     inherited = [part for name in _ELSEWHERE if name in os.environ for part in ("-u", name)]
     unset = ("env", *inherited) if inherited else ()
     given = (part for setting in (*_CONFIGURATION, *settings) for part in ("-c", setting))
-    return [*limit, *unset, "git", f"--git-dir={git_dir}", *given]
+    return [*(bounds.command_line() if bounds else ()), *unset, "git", f"--git-dir={git_dir}", *given]
 
 
 def environment() -> dict[str, str]:
@@ -78,9 +93,6 @@ def environment() -> dict[str, str]:
     return _ENVIRONMENT | {"GIT_SSH_COMMAND": os.environ.get("GIT_SSH_COMMAND", _SSH)}
 
 
-def _blocks(file_bytes_max: int) -> int:
-    """The limit in the shell's unit, and never beyond the one that this process lives under."""
-    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    if hard != resource.RLIM_INFINITY:
-        file_bytes_max = min(file_bytes_max, hard)
-    return max(1, file_bytes_max // _BLOCK_BYTES)
+def _capped(limit: int, wanted: int) -> int:
+    _, hard = resource.getrlimit(limit)
+    return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)

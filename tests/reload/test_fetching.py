@@ -61,6 +61,19 @@ async def test_a_folder_that_is_no_repository_is_not_found(place: Place) -> None
         assert reason(await engine.refuses("fetch-failed")) == "not-found"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
+@on_a_loop
+async def test_a_remote_of_another_user_is_told_with_what_mends_it(place: Place) -> None:
+    async with Engine(place) as engine:
+        os.chown(place.remote.path, 12_345, 12_345)
+        outcome = await engine.refuses("fetch-failed")
+        assert reason(outcome) == "untrusted-owner"
+        assert "belongs to uid 12345, while this is uid 0" in str(outcome.error)
+        assert f"git config --global --add safe.directory {place.remote.path}" in str(outcome.error)
+        os.chown(place.remote.path, 0, 0)
+        await engine.forwards(place.remote.push({"notes/a.toml": ""}))
+
+
 @on_a_loop
 async def test_a_port_where_nobody_listens_is_unreachable(place: Place) -> None:
     async with Engine(place, remote=f"git://127.0.0.1:{closed_port()}/data") as engine:

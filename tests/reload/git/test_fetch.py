@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from reload.errors import FetchFailed
+from reload.git.command import Git, GitFailed
+from reload.git.fetch_failures import fetch_failure
+from reload.git.room import Bounds
 from reload.outcome import Outcome
 from tests.end_to_end.waiting import eventually
 from tests.gitrepo import run_git
-from tests.reload.hosts import EndlessHost
+from tests.reload.hosts import EndlessHost, Fault, GitHost
 from tests.reload.rig import Engine, Place, on_a_loop
 
 CAP_BYTES = 1 << 20
@@ -131,6 +134,16 @@ async def test_a_pack_without_end_is_ended(place: Place) -> None:
         async with Engine(place, remote=host.url, limits={"pack_bytes_max": CAP_BYTES}) as engine:
             assert told(await engine.refuses("fetch-failed"))[0] == "too-large"
         assert host.sent > CAP_BYTES
+
+
+def test_what_unfolds_to_more_than_the_memory_allowed_is_refused(place: Place) -> None:
+    zeros = stored(place.remote.path, "blob", bytes(32 << 20))
+    head_at(place, with_root(place, ("100644", zeros, "zeros")))
+    git, bounds = Git(place.git_dir), Bounds(file_bytes_max=1 << 30, memory_bytes_max=24 << 20)
+    with GitHost(place.folder, Fault("none")) as host:
+        with pytest.raises(GitFailed) as caught:
+            git.run("fetch", host.url("remote.git"), "main", bounds=bounds)
+    assert fetch_failure(caught.value).reason == "out-of-memory"
 
 
 @on_a_loop
