@@ -18,6 +18,7 @@ from reload.errors import BranchMissing, BranchUnborn, ObjectMissing
 from reload.git import upkeep
 from reload.git.command import Git, GitFailed
 from reload.git.credential import Credential
+from reload.git.differences import Differences
 from reload.git.fetch import PACK_BYTES_MAX, Limits, fetch
 from reload.git.move import Move
 from reload.git.output import (
@@ -73,6 +74,7 @@ class Repository:
         self._git = Git(git_dir)
         self._objects = Session(self._git, ("cat-file", "--batch"))
         self._refs = Session(self._git, ("update-ref", "--stdin"))
+        self._differences = Differences(self._git, DATA_BYTES_MAX)
 
     def twin(self) -> Repository:
         """The same repository with git processes of its own, for another thread."""
@@ -149,11 +151,7 @@ class Repository:
 
     def difference(self, old: str, new: str) -> Generator[Change, None, None]:
         """Every file that differs between two commits, any two; renames are a removal and an addition."""
-        options = ("-r", "-z", "--raw", "--no-renames", "--no-abbrev")
-        with self._git.stream("diff-tree", *options, old, new, data_bytes_max=DATA_BYTES_MAX) as output:
-            records = nul_records(output)
-            for meta in records:
-                yield change_of(meta, next(records))
+        return self._differences.between(old, new)
 
     def versions(self, commit: str, paths: Sequence[str]) -> Generator[Version, None, None]:
         """Every change of these files on the first-parent history that ends at `commit`, newest first.
@@ -246,6 +244,7 @@ class Repository:
         self.stop()
         self._objects.close()
         self._refs.close()
+        self._differences.close()
 
     def pids(self) -> frozenset[int]:
         """The git processes that run for this object now."""

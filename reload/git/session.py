@@ -18,9 +18,10 @@ class Session:
     `go_on` never does, for what only that one process knows.
     """
 
-    def __init__(self, git: Git, arguments: Sequence[str]) -> None:
+    def __init__(self, git: Git, arguments: Sequence[str], data_bytes_max: int | None = None) -> None:
         self._git = git
         self._arguments = arguments
+        self._data_bytes_max = data_bytes_max
         self._process: Process | None = None
         self._messages: Collector | None = None
         self.status: int | None = None  # how the last process ended
@@ -32,6 +33,8 @@ class Session:
             self.close()
         if self._process is None:
             self._process = self._git.start(*self._arguments)
+            if self._data_bytes_max is not None:
+                self._process.limit_data(self._data_bytes_max)
             self._messages = Collector(cast("IO[bytes]", self._process.popen.stderr))
             self._messages.start()
             self.starts += 1
