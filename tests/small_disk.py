@@ -1,4 +1,4 @@
-"""A small disk of its own below a folder, that can be filled up and emptied again."""
+"""A small disk of its own below a folder, that can be filled up, emptied again, and made read-only."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ import pytest
 from reload.disk import free_bytes
 
 
-class Ballast:
-    """Takes all room on a disk but for some bytes, and gives it back."""
+class SmallDisk:
+    """A disk below `folder` that is filled up but for some bytes, or made read-only, and back."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._path = folder / "ballast"
 
     def leave(self, spare: int) -> None:
@@ -29,9 +30,17 @@ class Ballast:
         """Give it back."""
         self._path.unlink(missing_ok=True)
 
+    def forbid_writing(self) -> None:
+        """Make it read-only."""
+        subprocess.run(["mount", "-o", "remount,ro", str(self._folder)], check=True)
+
+    def allow_writing(self) -> None:
+        """Make it as it was."""
+        subprocess.run(["mount", "-o", "remount,rw", str(self._folder)], check=True)
+
 
 @contextlib.contextmanager
-def small_disk(folder: Path, size: int) -> Iterator[Ballast]:
+def small_disk(folder: Path, size: int) -> Iterator[SmallDisk]:
     """Put a folder with all that is in it on a disk of `size` bytes; skips where nothing can be mounted."""
     aside = folder.with_name(f"{folder.name}.aside")
     folder.mkdir(exist_ok=True)
@@ -42,6 +51,6 @@ def small_disk(folder: Path, size: int) -> Iterator[Ballast]:
         pytest.skip("nothing can be mounted here")
     try:
         subprocess.run(["cp", "-a", f"{aside}/.", str(folder)], check=True)
-        yield Ballast(folder)
+        yield SmallDisk(folder)
     finally:
         subprocess.run(["umount", str(folder)], check=True)

@@ -13,6 +13,7 @@ from tests.end_to_end.remotes import SilentHost
 from tests.gitrepo import GitRepo, run_git
 from tests.reload.hosts import Fault, GitHost, HttpHost, closed_port
 from tests.reload.rig import Engine, Place, on_a_loop
+from tests.small_disk import small_disk
 
 SHORT_S = 0.8
 
@@ -59,6 +60,17 @@ async def test_a_remote_that_is_gone_is_not_found_and_heals_when_it_is_back(plac
 async def test_a_folder_that_is_no_repository_is_not_found(place: Place) -> None:
     async with Engine(place, remote=place.folder) as engine:
         assert reason(await engine.refuses("fetch-failed")) == "not-found"
+
+
+@on_a_loop
+async def test_a_repository_that_became_read_only_is_told_and_heals(place: Place) -> None:
+    with small_disk(place.git_dir, 16 << 20) as disk:
+        async with Engine(place, limits={"free_bytes_min": 0}) as engine:
+            new = place.remote.push({"notes/a.toml": ""})
+            disk.forbid_writing()
+            assert reason(await engine.refuses("fetch-failed")) == "not-writable"
+            disk.allow_writing()
+            await engine.forwards(new)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")

@@ -15,14 +15,14 @@ from reload.errors import DiskFull
 from reload.outcome import Outcome
 from tests.gitrepo import run_git
 from tests.reload.rig import Engine, Place, on_a_loop
-from tests.small_disk import Ballast, small_disk
+from tests.small_disk import SmallDisk, small_disk
 
 DISK_BYTES = 32 << 20
 NO_FLOOR = {"free_bytes_min": 0}
 
 
 @pytest.fixture
-def small(place: Place) -> Iterator[Callable[[str], Ballast]]:
+def small(place: Place) -> Iterator[Callable[[str], SmallDisk]]:
     """Puts a folder of the place on a small disk of its own."""
     with contextlib.ExitStack() as stack:
         yield lambda name: stack.enter_context(small_disk(place.folder / name, DISK_BYTES))
@@ -43,7 +43,7 @@ def bulky(place: Place, number: int = 0) -> str:
 
 @on_a_loop
 async def test_a_disk_that_fills_up_during_a_fetch_is_told_and_left_clean(
-    place: Place, small: Callable[[str], Ballast]
+    place: Place, small: Callable[[str], SmallDisk]
 ) -> None:
     ballast = small("data.git")
     async with Engine(place, limits=NO_FLOOR) as engine:
@@ -57,7 +57,7 @@ async def test_a_disk_that_fills_up_during_a_fetch_is_told_and_left_clean(
 
 @on_a_loop
 async def test_a_disk_without_room_for_a_lock_stops_the_move_and_nothing_else(
-    place: Place, small: Callable[[str], Ballast]
+    place: Place, small: Callable[[str], SmallDisk]
 ) -> None:
     ballast = small("data.git")
     async with Engine(place, limits=NO_FLOOR) as engine:
@@ -72,7 +72,7 @@ async def test_a_disk_without_room_for_a_lock_stops_the_move_and_nothing_else(
 
 @on_a_loop
 async def test_a_disk_that_fills_up_during_a_build_leaves_the_old_state_serving(
-    place: Place, small: Callable[[str], Ballast]
+    place: Place, small: Callable[[str], SmallDisk]
 ) -> None:
     ballast = small("data.git.state")
     async with Engine(place) as engine:
@@ -92,7 +92,7 @@ async def test_a_disk_that_fills_up_during_a_build_leaves_the_old_state_serving(
         assert failed > 1
 
 
-def test_a_build_child_without_room_says_so(place: Place, small: Callable[[str], Ballast]) -> None:
+def test_a_build_child_without_room_says_so(place: Place, small: Callable[[str], SmallDisk]) -> None:
     small("data.git.state").leave(20 << 10)
     job = Job(str(place.git_dir), "main", str(place.branch), str(place.state / "built"))
     with pytest.raises(DiskFull, match="free some space"):
@@ -101,7 +101,7 @@ def test_a_build_child_without_room_says_so(place: Place, small: Callable[[str],
 
 @on_a_loop
 async def test_packs_that_cannot_be_gathered_harm_nothing(
-    place: Place, small: Callable[[str], Ballast]
+    place: Place, small: Callable[[str], SmallDisk]
 ) -> None:
     ballast = small("data.git")
     async with Engine(place, limits=NO_FLOOR) as engine:
