@@ -27,7 +27,7 @@ from reload.sheets import FIELD_NAME
 
 PARAMETERS_MAX = 50
 VALUE_CHARACTERS_MAX = 2_000
-CURSOR_CHARACTERS_MAX = 4_000
+CURSOR_CHARACTERS_MAX = 8_000  # any path that a file system knows
 # What a list takes besides filters; a field of such a name is asked for with an operator.
 RESERVED = frozenset(("q", "sort", "limit", "cursor", "fields", "facet"))
 _LIMIT = re.compile(r"[0-9]{1,5}", re.ASCII)
@@ -162,6 +162,12 @@ def make_cursor(fingerprint: str, keys: tuple[SortValue, ...]) -> str:
     """An opaque cursor: the last row's keys, bound to the question by a checksum."""
     payload = orjson.dumps(keys)
     return base64.urlsafe_b64encode(_check(fingerprint, payload) + payload).decode().rstrip("=")
+
+
+def require_cursor(cursor: str | None) -> None:
+    """Raise InvalidQuery where a cursor is too long to come back, since it holds what is sorted by."""
+    if cursor is not None and len(cursor) > CURSOR_CHARACTERS_MAX:
+        raise InvalidQuery("sort", "the values of this field are too long to go from page to page by")
 
 
 def read_cursor(text: str | None, fingerprint: str, width: int) -> tuple[SortValue, ...] | None:

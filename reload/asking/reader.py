@@ -14,6 +14,7 @@ import apsw
 from reload.asking.facets import facet
 from reload.asking.query import Filter, Order, Query, Sort, SortValue, Sql, conditions, require_field
 from reload.asking.ranking import After, Match, behind, behind_in, best
+from reload.asking.room import Rows, first_rows, fitting
 from reload.asking.snippets import Snippets
 from reload.errors import StoreError
 from reload.store import Attachment, json_path, quoted
@@ -152,7 +153,7 @@ class Reader:
         return {name: frozenset(kinds.split(",")) for name, kinds in self._all(select, (sheet, at_most))}
 
     def page(self, sheet: str, query: Query) -> tuple[list[Row], bool]:
-        """The rows of one page, and whether more follow."""
+        """The rows of one page, fewer than asked for where they are large, and whether more follow."""
         self._totals.clear()
         if query.nothing:
             return [], False
@@ -165,7 +166,8 @@ class Reader:
             rows = self._sorted_page(
                 sheet, query, conditions(query.filters, kinds), Order.of(query.sorts, kinds)
             )
-        return rows[: query.limit], len(rows) > query.limit
+        count = fitting((row.json for row in rows), query.limit)
+        return rows[:count], len(rows) > count
 
     def total(self, sheet: str, query: Query) -> int:
         """How many records the query finds on all pages together; cheap after `page` of the same query."""
@@ -176,9 +178,8 @@ class Reader:
         noted = self._totals.get((sheet, query.match, query.filters))
         if noted is not None:
             return noted
-        found = self._selection(sheet, query)
+        found, fts = self._selection(sheet, query), self._search_tables[sheet]
         if query.match is not None and not query.filters:
-            fts = self._search_tables[sheet]
             found = Sql(f"FROM {fts} WHERE {fts} MATCH ?", [query.match])
         return int(self._one(f"SELECT count(*) {found.text}", found.values))
 
@@ -197,18 +198,20 @@ class Reader:
         """The best matches of several sheets, and whether more follow; `after` is (rank, sheet, path)."""
         self._totals.clear()
         query = Query(match=match)
-        found = [
-            (sheet, found)
-            for sheet in sheets
-            for found in self._best(sheet, query, Sql("1"), behind_in(sheet, after), limit + 1)
-        ]
-        found.sort(key=lambda each: (each[1].rank, each[0], each[1].path))
-        snippets = self._snippets_of(match, [(sheet, each.row_id) for sheet, each in found[:limit]])
+        found: list[tuple[str, Match]] = []
+        count = 0
+        for sheet in sheets:
+            best = self._best(sheet, query, Sql("1"), behind_in(sheet, after), limit + 1)
+            found += [(sheet, each) for each in best]
+            found.sort(key=lambda each: (each[1].rank, each[0], each[1].path))
+            count = fitting((each.json for _, each in found), limit)
+            del found[count + 1 :]  # no more than one page is held at a time
+        snippets = self._snippets_of(match, [(sheet, each.row_id) for sheet, each in found[:count]])
         hits = [
             Hit(sheet, Row(each.path, each.blob, each.json, (each.rank, sheet, each.path)), each.rank, text)
-            for (sheet, each), text in zip(found[:limit], snippets, strict=True)
+            for (sheet, each), text in zip(found[:count], snippets, strict=True)
         ]
-        return hits, len(found) > limit
+        return hits, len(found) > count
 
     def search_total(self, sheets: Sequence[str], match: str) -> int:
         """How many records of these sheets match; cheap after `search` for the same."""
@@ -231,7 +234,7 @@ class Reader:
         """The best matches; notes how many there are on all pages."""
         table, fts = self._tables[sheet], self._search_tables[sheet]
         asked = best(table, fts, query.match or "", condition, after, limit)
-        found = [Match(*row) for row in self._all(asked.text, asked.values)]
+        found = [Match(*row) for row in self._all(asked.text, asked.values, record=3)]
         if found:
             self._totals[sheet, query.match, query.filters] = found[0].total
         return found
@@ -246,7 +249,7 @@ class Reader:
                 f" ORDER BY {own.text} LIMIT ?"
             )
             values = [*found.values, *part.values, query.limit + 1 - len(rows)]
-            rows += [Row(row[0], row[1], row[2], row[3:]) for row in self._all(select, values)]
+            rows += [Row(row[0], row[1], row[2], row[3:]) for row in self._all(select, values, 2)]
             if len(rows) > query.limit:
                 break
         return rows
@@ -265,12 +268,13 @@ class Reader:
     def _one(self, select: str, values: Sequence[SortValue]) -> Any:
         return self._all(select, values)[0][0]
 
-    def _all(self, select: str, values: Sequence[SortValue]) -> list[tuple[Any, ...]]:
-        """Every row of an answer; raises QueryTooSlow when it takes too long."""
+    def _all(self, select: str, values: Sequence[SortValue], record: int | None = None) -> Rows:
+        """Every row of an answer, as many as fit where `record` names their column; in time."""
         until = self._until or time.monotonic() + self._deadline_s
         self._db.set_progress_handler(lambda: time.monotonic() > until, _STEPS_BETWEEN_CHECKS)
         try:
-            return list(self._db.execute(select, values))
+            rows = self._db.execute(select, values)
+            return list(rows) if record is None else first_rows(rows, record)
         except apsw.InterruptError as error:
             raise self._too_slow() from error
         finally:

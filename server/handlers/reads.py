@@ -6,15 +6,27 @@ import mimetypes
 import re
 from collections.abc import Awaitable
 
-from reload.asking.reader import Hit, Reader
+from reload.asking.query import InvalidQuery, Query
+from reload.asking.reader import FacetValue, Hit, Reader
 from reload.snapshot import Answer
 from server.description.document import describe
 from server.errors import ApiError
-from server.query import ListRequest, Parameters, SearchRequest, make_cursor, next_url, read_list, read_search
+from server.query import (
+    ListRequest,
+    Parameters,
+    SearchRequest,
+    make_cursor,
+    next_url,
+    read_list,
+    read_search,
+    require_cursor,
+)
 from server.reading import Read, Route
 from server.representations import list_document, record_document, search_document, sheets_document
 from server.response import Headers, Response
 
+# Twenty values of every facet, together; longer ones are texts that nobody counts.
+FACET_CHARACTERS_MAX = 1_000_000
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 # What browsers may show; everything else is offered as a download, so that no script of a data
 # repository runs on the API's origin.
@@ -136,9 +148,10 @@ def _page(read: Read, reader: Reader, sheet: str, asked: ListRequest) -> Answer:
     query = asked.query
     rows, more = reader.page(sheet, query)
     cursor = make_cursor(asked.fingerprint, rows[-1].keys) if more else None
+    require_cursor(cursor)
     total = reader.total(sheet, query)
     meta = _meta(read, total, query.limit, cursor)
-    facets = {field: reader.facet(sheet, query, field) for field in query.facets}
+    facets = _facets(reader, sheet, query)
     return Answer(list_document(rows, asked.fields, meta, facets), _next_url(read, cursor))
 
 
@@ -151,6 +164,17 @@ def _hits(read: Read, reader: Reader, asked: SearchRequest) -> Answer:
         total = reader.search_total(sheets, asked.match)
     cursor = make_cursor(asked.fingerprint, hits[-1].row.keys) if more else None
     return Answer(search_document(hits, _meta(read, total, asked.limit, cursor)), _next_url(read, cursor))
+
+
+def _facets(reader: Reader, sheet: str, query: Query) -> dict[str, list[FacetValue]]:
+    found: dict[str, list[FacetValue]] = {}
+    room = FACET_CHARACTERS_MAX
+    for field in query.facets:
+        found[field] = reader.facet(sheet, query, field)
+        room -= sum(len(each.value) for each in found[field] if isinstance(each.value, str))
+        if room < 0:
+            raise InvalidQuery("facet", f"the values of {field[:80]!r} are too long to be counted")
+    return found
 
 
 def _next_url(read: Read, cursor: str | None) -> str | None:

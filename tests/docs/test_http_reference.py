@@ -10,6 +10,7 @@ import pytest
 
 from reload.asking.query import FACET_VALUES_MAX, LIMIT_DEFAULT, LIMIT_MAX, OPERATORS
 from reload.asking.reader import QUERY_DEADLINE_S
+from reload.asking.room import PAGE_CHARACTERS_MAX
 from reload.asking.search import WORD_CHARACTERS_MAX, WORDS_MAX
 from server.app import ROUTES
 from server.description.document import FIELDS_MAX, SHEET_FIELDS_MAX, SHEETS_MAX
@@ -86,6 +87,7 @@ def test_the_limits_stated_are_the_real_ones() -> None:
         f"the {FACET_VALUES_MAX} most frequent values",
         f"most {WORDS_MAX} words of {WORD_CHARACTERS_MAX} characters",
         f"most {PARAMETERS_MAX} parameters",
+        f"most {PAGE_CHARACTERS_MAX // 1_000_000} million characters together",
         f"more than {QUERY_DEADLINE_S:g} seconds",
         f"body is {COMPRESSED_BYTES_MIN:,} bytes or more",
         f"have at most {HEADER_BYTES_MAX >> 10} KiB",
