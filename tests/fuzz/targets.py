@@ -21,7 +21,7 @@ from server.calls.reload_request import decode, read_request
 from server.door.forges import FORGES, STANDARD, PayloadFault, judge
 from server.errors import ApiError
 from tests.fuzz.doorstep import knock
-from tests.fuzz.readers import read, search
+from tests.fuzz.readers import cursor, read, search
 from tests.histories import matches
 from tests.reload.engine import sheet_of
 
@@ -113,9 +113,8 @@ def door(data: bytes) -> None:
     knock(headers, body)
 
 
-TARGETS: Final[dict[str, Target]] = {
-    each.__name__: each for each in (toml, markdown, sheet, template, webhook, forge, door, read, search)
-}
+_ALL: Final = (toml, markdown, sheet, template, webhook, forge, door, read, cursor, search)
+TARGETS: Final[dict[str, Target]] = {each.__name__: each for each in _ALL}
 
 
 def everything(data: bytes) -> None:
