@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from server.app import LivesheetsApplication
 
 COMPRESSED_BYTES_MIN = 1_400
+# Some two milliseconds; what takes longer is compressed in a thread.
+COMPRESSED_ON_LOOP_BYTES_MAX = 64 << 10
 GZIP_LEVEL = 5
 # Part of every ETag: raised when the same commit is shown in another way.
 REPRESENTATION = 1
@@ -44,6 +46,8 @@ REPRESENTATION = 1
 # What a 304 says as the 200 in its place would.
 _KEPT = ("Cache-Control", "ETag", "Vary")
 _VARIES = ("Vary", "Accept-Encoding")
+
+Replying = Response | Awaitable[Response]
 
 log = structlog.get_logger()
 
@@ -59,7 +63,7 @@ class Read:
     uri: str
     request_headers: HTTPHeaders
 
-    def kept(self) -> Response | None:
+    def kept(self) -> Replying | None:
         """The answer that somebody was given to this very URL, which therefore is understood."""
         found = self.snapshot.cache.get(self.uri)
         return None if found is None else self.respond(found)
@@ -68,15 +72,16 @@ class Read:
         """The answer of a reader that is asked in a thread, kept for whoever asks next."""
         found = await self.app.in_thread(_lend, self.snapshot, ask)
         self.snapshot.cache.put(self.uri, found)
-        return self.respond(found)
+        response = self.respond(found)
+        return response if isinstance(response, Response) else await response
 
-    def on_loop(self, ask: Callable[[Reader], Answer]) -> Response:
+    def on_loop(self, ask: Callable[[Reader], Answer]) -> Replying:
         """The same for what takes well under a millisecond, asked on the loop."""
         found = ask(self.snapshot.reader)
         self.snapshot.cache.put(self.uri, found)
         return self.respond(found)
 
-    def respond(self, answer: Answer) -> Response:
+    def respond(self, answer: Answer) -> Replying:
         """An answer as a response: the next page in a header, compressed where it pays and is wanted."""
         response = Response(answer.body)
         if answer.next_url is not None:
@@ -85,24 +90,33 @@ class Read:
         if len(answer.body) >= COMPRESSED_BYTES_MIN and takes_gzip(
             self.request_headers.get("Accept-Encoding", "")
         ):
-            response.body = self._compressed(answer.body)
             response.headers.append(("Content-Encoding", "gzip"))
+            return self._compressed(response)
         return response
 
     def require(self, media: str) -> None:
         """Raise ApiError where the client does not take what it would get."""
         require(self.request_headers, media)
 
-    def _compressed(self, body: bytes) -> bytes:
-        key = ("gzip", self.uri)
-        packed = self.snapshot.cache.get(key)
-        if packed is None:
-            packed = Answer(gzip.compress(body, GZIP_LEVEL, mtime=0))
-            self.snapshot.cache.put(key, packed)
-        return packed.body
+    def _compressed(self, response: Response) -> Replying:
+        packed = self.snapshot.cache.get(("gzip", self.uri))
+        if packed is not None:
+            response.body = packed.body
+            return response
+        if len(response.body) > COMPRESSED_ON_LOOP_BYTES_MAX:
+            return self._compressed_in_thread(response)
+        return self._keep_compressed(response, _gzip(response.body))
+
+    async def _compressed_in_thread(self, response: Response) -> Response:
+        return self._keep_compressed(response, await self.app.in_thread(_gzip, response.body))
+
+    def _keep_compressed(self, response: Response, body: bytes) -> Response:
+        self.snapshot.cache.put(("gzip", self.uri), Answer(body))
+        response.body = body
+        return response
 
 
-Endpoint = Callable[..., Response | Awaitable[Response]]
+Endpoint = Callable[..., Replying]
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +276,10 @@ def require(headers: HTTPHeaders, media: str) -> None:
     """Raise ApiError where a client with these headers does not take `media`, which is all there is."""
     if not takes(headers.get("Accept"), media):
         raise ApiError("not-acceptable", f"this is {media}, which Accept leaves out", {"Vary": "Accept"})
+
+
+def _gzip(body: bytes) -> bytes:
+    return gzip.compress(body, GZIP_LEVEL, mtime=0)
 
 
 def _lend(snapshot: Snapshot, ask: Callable[[Reader], Answer]) -> Answer:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mimetypes
 import re
-from collections.abc import Awaitable
 
 from reload.asking.query import InvalidQuery, Query
 from reload.asking.reader import FacetValue, Hit, Reader
@@ -21,7 +20,7 @@ from server.query import (
     read_search,
     require_cursor,
 )
-from server.reading import Read, Route
+from server.reading import Read, Replying, Route
 from server.representations import list_document, record_document, search_document, sheets_document
 from server.response import Headers, Response
 
@@ -67,14 +66,14 @@ def find_route(path: str) -> Route | None:
     return Route("/api/{sheet}/{path}", record, (sheet, rest))
 
 
-def sheets(read: Read) -> Response:
+def sheets(read: Read) -> Replying:
     """`GET /api`: every sheet with its number of records."""
     Parameters(read.query).refuse_others("none")
     snapshot = read.snapshot
     return read.on_loop(lambda _: Answer(sheets_document(snapshot.sheets, snapshot.served, read.app.branch)))
 
 
-def records(read: Read, sheet: str) -> Response | Awaitable[Response]:
+def records(read: Read, sheet: str) -> Replying:
     """`GET /api/{sheet}`: one page of a sheet's records."""
     _require_sheet(read, sheet)
     asked = read_list(read.query, lambda names: read.snapshot.reader.kinds(sheet, names))
@@ -85,7 +84,7 @@ def records(read: Read, sheet: str) -> Response | Awaitable[Response]:
     return read.on_loop(page) if read.snapshot.is_cheap(sheet, asked.query) else read.in_thread(page)
 
 
-def record(read: Read, sheet: str, path: str) -> Response:
+def record(read: Read, sheet: str, path: str) -> Replying:
     """`GET /api/{sheet}/{path}`: one record with its attachments."""
     _require_sheet(read, sheet)
     if read.query:
@@ -98,7 +97,7 @@ def record(read: Read, sheet: str, path: str) -> Response:
     return read.respond(Answer(record_document(sheet, row, reader.attachments(sheet, path))))
 
 
-def search(read: Read) -> Response | Awaitable[Response]:
+def search(read: Read) -> Replying:
     """`GET /api/_search`: the best matches of all sheets, or of those named."""
     asked = read_search(read.query)
     for name in asked.sheets:
@@ -106,7 +105,7 @@ def search(read: Read) -> Response | Awaitable[Response]:
     return read.in_thread(lambda reader: _hits(read, reader, asked))
 
 
-def description(read: Read) -> Response | Awaitable[Response]:
+def description(read: Read) -> Replying:
     """`GET /api/_openapi.json`: what there is to ask at this commit."""
     Parameters(read.query).refuse_others("none")
     snapshot = read.snapshot

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
@@ -128,3 +129,15 @@ def test_others_read_on_while_much_is_asked_for(large: ServerProcess) -> None:
 
     asyncio.run(together())
     assert {seen.status for crowd in (asking, reading) for each in crowd.seen for seen in each} == {200}
+
+
+def test_large_answers_are_compressed_alike_whoever_asks_and_however_often(large: ServerProcess) -> None:
+    for path in ("/api/large/l07", "/api/large?limit=3", "/api/small?limit=1000", "/api/small?limit=150"):
+        plain = large.client.get(path)
+        for _ in range(2):
+            packed = large.client.get(path, Accept_Encoding="gzip")
+            assert packed.headers["Content-Encoding"] == "gzip"
+            assert packed.headers["ETag"] == plain.headers["ETag"]
+            assert gzip.decompress(packed.body) == plain.body
+        head = large.client.head(path, Accept_Encoding="gzip")
+        assert (head.headers["Content-Length"], head.body) == (str(len(packed.body)), b"")
