@@ -18,6 +18,8 @@ from tests.reload.rig import FILES, Engine, Place, on_a_loop
 # LIVESHEETS_RELOADS=2000 makes it the long run.
 RELOADS = int(os.environ.get("LIVESHEETS_RELOADS", "300"))
 SETTLED = 50
+# The memory of this process is also that of the test runner.
+SLACK = {"memory bytes": 16 << 20}
 PAGE = 'text = "' + "words " * 200
 
 
@@ -68,4 +70,5 @@ async def test_reloads_leave_nothing_behind_that_grows(place: Place) -> None:
     early, late = levels[: len(levels) // 4], levels[-len(levels) // 4 :]
     for name in early[0]:
         before = LOG_BYTES_MAX if name == "log bytes" else max(level[name] for level in early)
-        assert max(level[name] for level in late) <= before * 1.1 + 2, (name, before)
+        after = max(level[name] for level in late)
+        assert after <= before * 1.1 + SLACK.get(name, 2), (name, before, after)
