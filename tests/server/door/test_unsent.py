@@ -116,11 +116,14 @@ def test_all_peers_together_hold_no_more_than_there_is_room_for(waiting: Waiting
 # -- on a real server ---------------------------------------------------------------------------------
 
 
+PAGE_BYTES = 7_000_000
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, _isolated_git: None) -> Iterator[Stand]:
-    """A server with a page of some 8 MB, more than any system takes at once."""
+    """A server with a page of more than PAGE_BYTES, which no system takes at once where nobody reads."""
     with stand(tmp_path_factory.mktemp("unsent")) as started:
-        files = {f"people/p{n}.toml": f'slug = "p{n}"\ntext = "{"x" * 80_000}"\n' for n in range(100)}
+        files = {f"people/p{n}.toml": f'slug = "p{n}"\ntext = "{"x" * 80_000}"\n' for n in range(90)}
         started.work.write(files)
         commit = started.work.commit()
         started.work.push(started.remote)
@@ -129,7 +132,12 @@ def server(tmp_path_factory: pytest.TempPathFactory, _isolated_git: None) -> Ite
 
 
 def ask_for_much(server: Stand, number: int = 0) -> socket.socket:
-    connection = server.connect(source="127.0.0.7")
+    """A connection on which a page is asked for and little of it fits."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    connection.settimeout(30)
+    connection.bind(("127.0.0.7", 0))
+    connection.connect(("127.0.0.1", server.port))
     connection.sendall(f"GET /api/people?limit={200 + number} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     return connection
 
@@ -138,9 +146,9 @@ def test_a_client_that_reads_late_gets_its_whole_answer(server: Stand) -> None:
     unsent = server.service.app.door.unsent
     connection = ask_for_much(server)
     with connection:
-        eventually(lambda: unsent.held > 8_000_000)
+        eventually(lambda: unsent.held > PAGE_BYTES)
         received = b""
-        while len(received) < 8_000_000:
+        while len(received) < PAGE_BYTES:
             received += connection.recv(1 << 20)
     eventually(lambda: unsent.held == 0)
 
@@ -155,6 +163,6 @@ def test_many_who_read_nothing_are_let_go_and_others_are_served(server: Stand) -
         assert 0 < unsent.held <= share
         assert server.metric("livesheets_unsent_bytes") <= share
         assert server.ask("GET", "/api/people/p1").status == 200
-        assert len(server.ask("GET", "/api/people?limit=200").body) > 8_000_000
-        assert len(read_all(greedy[0])) < 8_000_000, "it was cut while it read nothing"
+        assert len(server.ask("GET", "/api/people?limit=200").body) > PAGE_BYTES
+        assert len(read_all(greedy[0])) < PAGE_BYTES, "it was cut while it read nothing"
     eventually(lambda: unsent.held == 0)
