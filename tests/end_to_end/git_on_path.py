@@ -31,7 +31,12 @@ case " $* " in
         printf '%s\\n' "$line"
     done
     exit ;;
-*" diff-tree "*) wait_at difference ;;
+*" diff-tree --stdin "*)
+    while IFS= read -r line; do
+        [ "$line" = end ] || wait_at difference
+        printf '%s\\n' "$line"
+    done | '{git}' "$@"
+    exit ;;
 *" ls-tree "*) wait_at tree ;;
 *" --buffer "*) wait_at blobs ;;
 *" cat-file blob "*) wait_at attachment ;;
