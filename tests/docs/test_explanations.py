@@ -70,7 +70,7 @@ def test_every_file_that_an_explanation_names_exists(name: str) -> None:
         f"| {SEND_S:g} s, and a second more for every {SEND_BYTES_PER_S >> 10} KiB; "
         f"{UNSENT_BYTES_MAX >> 20} MiB together, {SHARES[UNSENT_SHARE]} of it for one peer |",
         f"| {DELIVERIES_MAX:,}, for {HOURS[KEPT_S]} |",
-        f"| {PARAMETERS_MAX} parameters, {WORDS_MAX} words, {LIMIT_MAX:,} records a page, ",
+        f"| {PARAMETERS_MAX} parameters, {WORDS_MAX} words, {LIMIT_MAX:,} records ",
     ],
 )
 def test_the_figures_of_security_are_the_real_ones(statement: str) -> None:
