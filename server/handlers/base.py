@@ -94,7 +94,7 @@ class MisdirectedHandler(Handler):
 
     def prepare(self) -> Any:
         """Refused, whatever the route."""
-        raise ApiError("misdirected-request", "the name in Host is not one of this server's")
+        raise ApiError("misdirected-request", "the name in Host is not one that CFP_ALLOWED_HOSTS lists")
 
     def data_received(self, chunk: bytes) -> None:
         """Nothing is taken."""
