@@ -182,7 +182,8 @@ def test_the_log_lines_to_look_for_exist() -> None:
 def test_the_table_of_forges_names_headers_and_settings_that_exist() -> None:
     table = section(page("docs/reference/http.md"), "Deliveries of forges")
     named = {code.partition(":")[0] for row in rows(table) if len(row) == 4 for code in codes(" ".join(row))}
-    source = "".join((ROOT / "server" / "door" / name).read_text() for name in ("forges.py", "credentials.py"))
+    files = ("forges.py", "credentials.py")
+    source = "".join((ROOT / "server" / "door" / name).read_text() for name in files)
     assert [name for name in named if name not in KNOWN and f'"{name}"' not in source] == []
     assert {name for name in KNOWN if "_WEBHOOK_" in name} == {name for name in named if name in KNOWN}
     assert f"at most {TOLERANCE_S} seconds old" in table
