@@ -7,12 +7,10 @@ so whoever comes while one runs shares the waiting one.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 import time
 import traceback
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +24,7 @@ from reload.journal import Journal
 from reload.outcome import Outcome, Trigger
 from reload.prepared import Phases, Prepared
 from reload.snapshot import Snapshot, Snapshots
+from reload.worker import Worker
 
 ANNOUNCED_RETRIES = 3
 ANNOUNCED_RETRY_S = 0.5
@@ -57,16 +56,16 @@ class Reloader:
         self._snapshots = snapshots
         self._journal = journal
         self._observers = observers
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reload")
+        self._worker = Worker(builder)
         self._running: asyncio.Task[Outcome] | None = None
         self._waiting: Waiting | None = None
-        self._remote_commit: str | None = None
-        self._answered = False
         self._ancestry = Ancestry(builder.contains)
         self._chase = Chase(journal, lambda: self._join(Trigger.WEBHOOK, frozenset()))
-        self._closed = False
-        self.on_progress: Callable[[int, int], None] = lambda done, total: None
         self.announced_retry_s = ANNOUNCED_RETRY_S
+
+    def show_progress(self, show: Callable[[int, int], None]) -> None:
+        """Have `show` called, on the loop, with how many records of a full build are done, of how many."""
+        self._worker.on_progress = show
 
     @property
     def busy(self) -> bool:
@@ -80,8 +79,7 @@ class Reloader:
 
     async def load(self) -> Outcome | None:
         """Serve what the local branch holds, without asking the remote; None where it holds nothing."""
-        loop = asyncio.get_running_loop()
-        if not await loop.run_in_executor(self._worker, self._builder.holds_data):
+        if not await self._worker.holds_data():
             return None
         return await self._join(Trigger.STARTUP, frozenset(), fetch=False)
 
@@ -110,15 +108,13 @@ class Reloader:
 
     async def close(self) -> None:
         """End git and the build, wait for the reload that runs, and start none any more."""
-        self._closed = True
-        await asyncio.to_thread(self._builder.stop)
+        await self._worker.stop()
         waiting = self._waiting.task if self._waiting is not None else None
         await self._chase.close()
         tasks = {task for task in (self._running, waiting) if task is not None}
         if tasks:
             await asyncio.wait(tasks)
-        await asyncio.to_thread(self._worker.shutdown)
-        await asyncio.to_thread(self._builder.close)
+        await self._worker.close()
 
     async def _known(self, trigger: Trigger, announced: str) -> Outcome | None:
         """The in-sync outcome, where the announced commit is served already."""
@@ -216,50 +212,19 @@ class Reloader:
             failed.__cause__ = _kept(error)
             ending = {"outcome": failed.outcome, "error": failed}
         elapsed = _ms_since(begun)
-        ending |= {"remote_commit": self._remote_commit, "answered": self._answered}
+        ending |= {"remote_commit": self._worker.remote_commit, "answered": self._worker.answered}
         return replace(outcome, duration_ms=elapsed, **ending)
 
     async def _advance(self, current: Snapshot | None, waiting: Waiting, phases: Phases) -> dict[str, Any]:
         """Prepare, move the branch and swap; what the outcome says of it."""
-        prepared = await self._prepare(current, waiting, phases)
+        prepared = await self._worker.prepare(current, waiting.fetch, waiting.consent, phases)
         with phases("swap"):
             try:
                 prepared.commit()
             except BaseException:
-                loop = asyncio.get_running_loop()
-                await loop.run_in_executor(self._worker, self._builder.give_up, prepared)
+                await self._worker.give_up(prepared)
                 raise
             return self._swap(prepared)
-
-    async def _prepare(self, current: Snapshot | None, waiting: Waiting, phases: Phases) -> Prepared:
-        self._answered = False
-        if self._closed:
-            raise BuildFailed("the server is stopping")
-        served = current.served if current else None
-        loop = asyncio.get_running_loop()
-
-        def progress(done: int, total: int) -> None:
-            loop.call_soon_threadsafe(self.on_progress, done, total)
-
-        def prepare() -> Prepared:
-            try:
-                return self._builder.prepare(served, waiting.fetch, waiting.consent, phases, progress)
-            finally:
-                self._answered = self._builder.reached
-                with contextlib.suppress(Exception):  # a broken repository has been told of by now
-                    self._remote_commit = self._builder.remote_commit
-
-        work = self._worker.submit(prepare)
-        try:
-            return await asyncio.wrap_future(work)
-        except asyncio.CancelledError:
-            work.add_done_callback(self._give_up)
-            raise
-
-    def _give_up(self, work: Future[Prepared]) -> None:
-        """Take back what was prepared for a reload that was cancelled meanwhile."""
-        if not work.cancelled() and work.exception() is None:
-            self._builder.give_up(work.result())
 
     def _swap(self, prepared: Prepared) -> dict[str, Any]:
         """Serve what was prepared, its refs having moved; no await comes between, and nothing undoes it."""
@@ -267,7 +232,7 @@ class Reloader:
             return {"outcome": "ahead" if prepared.target.ahead else "in-sync"}
         try:
             self._snapshots.swap(prepared.snapshot)
-            self._tidy_later(prepared.snapshot)
+            self._worker.tidy_later(prepared.snapshot, self._complain)
         except Exception as error:
             self._complain("the old snapshot could not be put away", error)
         return {
@@ -277,20 +242,6 @@ class Reloader:
             "problems": prepared.snapshot.listed,
             "rebuilt": True,
         }
-
-    def _tidy_later(self, current: Snapshot) -> None:
-        loop = asyncio.get_running_loop()
-
-        def tidy() -> None:
-            try:
-                fresh = self._builder.tidy(current)
-            except Exception as error:
-                loop.call_soon_threadsafe(self._complain, "tidying up after a reload failed", error)
-                return
-            if fresh is not None:
-                loop.call_soon_threadsafe(current.renew, fresh)
-
-        self._worker.submit(tidy)
 
 
 def _kept(error: Exception) -> Exception:

@@ -90,7 +90,7 @@ class Service:
         )
         observers = (self.metrics.observe_reload, self._observe, self._reporting.observe)
         self.reloader = Reloader(self._builder, self.snapshots, self.journal, observers)
-        self.reloader.on_progress = BuildProgress(logs.draw)
+        self.reloader.show_progress(BuildProgress(logs.draw))
         self.poller = Poller(self.reloader, settings.poll_interval_s)
         folders = {"data": repo_path, "state": self._state_path}
         gauges = Gauges(self.snapshots, self.journal, self.reloader, self.poller, logs.dropped, folders)
