@@ -159,4 +159,4 @@ def _is_guarded(server: ServerProcess, ask: object) -> None:
     large = ("-X", "POST", "--data-binary", " " * 100_000)
     # The server does not listen to the end; a proxy that still sends then may take that for a failure.
     assert ask(RELOAD_PATH, *large).split()[1] in ("401", "502")
-    assert " 413" in ask(RELOAD_PATH, *large, *credential).splitlines()[0]
+    assert ask(RELOAD_PATH, *large, *credential).split()[1] in ("413", "502")
