@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import select
 import signal
 import subprocess
 import sys
@@ -53,6 +54,7 @@ class Process:
     def __init__(self, guard: object, popen: subprocess.Popen[bytes]) -> None:
         self._guard = guard  # GitPython ends the process when this is collected
         self.popen = popen
+        popen.wait = self._wait  # type: ignore[method-assign]  # `communicate` waits by it, too
 
     @property
     def stdin(self) -> IO[bytes]:
@@ -94,6 +96,18 @@ class Process:
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
+
+    def _wait(self, timeout: float | None = None) -> int:
+        """Wait for the end and be told at once; the original looks for it after a millisecond or more."""
+        if timeout is not None and self.popen.returncode is None and hasattr(os, "pidfd_open"):
+            with contextlib.suppress(OSError):
+                ending, poll = os.pidfd_open(self.popen.pid), select.poll()
+                try:
+                    poll.register(ending, select.POLLIN)
+                    poll.poll(timeout * 1000)
+                finally:
+                    os.close(ending)
+        return subprocess.Popen.wait(self.popen, timeout)
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 from reload.git import room
 from tests.benchmarks.dataset import BRANCH, git, git_environment
+from tests.benchmarks.git_trace import GitTrace
 
 
 class Floor:
     """Bare git on a clone, with the flags that the server gives to git."""
 
-    def __init__(self, git_dir: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, git_dir: Path, trace: GitTrace) -> None:
         self._git_dir = git_dir
+        self._trace = trace
+        self.start_ms = 0.0  # what the last fetch took to start git, and to see its end
         self._at = git(git_dir, "rev-parse", BRANCH)
         # A clone takes every branch as its own; the server keeps the remote's apart.
         git(git_dir, "update-ref", f"refs/remotes/origin/{BRANCH}", self._at)
         self._command = room.command_line(git_dir, (), None)
-        self._environment = git_environment() | room.environment() | dict(environment)
+        self._environment = git_environment() | room.environment() | trace.environment
 
     def follow(self, commit: str) -> tuple[float, float, list[str]]:
         """Fetch and compare: milliseconds of either, and the ids of the changed blobs."""
@@ -29,11 +31,14 @@ class Floor:
         begun = time.perf_counter()
         self._run("fetch", *options, "--no-auto-maintenance", "--refmap=", "origin", refspec)
         fetched = time.perf_counter()
+        self.start_ms = (fetched - begun) * 1000 - sum(self._trace.commands_ms().values())
+        compares = time.perf_counter()
         found = self._run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", self._at, commit)
         compared = time.perf_counter()
         self._at = commit
         changed = [meta.split()[3] for meta in found.split("\0") if meta.startswith(":")]
-        return (fetched - begun) * 1000, (compared - fetched) * 1000, changed
+        self._trace.commands_ms()
+        return (fetched - begun) * 1000, (compared - compares) * 1000, changed
 
     def read(self, oids: list[str]) -> list[bytes]:
         """The content of blobs, read by one git."""

@@ -22,17 +22,12 @@ WEBHOOK = "/api/_internal/reload-data"
 
 @dataclass(frozen=True, slots=True)
 class Reload:
-    """One call of the webhook, in milliseconds: as its caller saw it, and of that in git."""
+    """One call of the webhook, in milliseconds: as its caller saw it, and of that in gits that ended."""
 
     call_ms: float
     git_ms: float
     phases_ms: dict[str, float]
     answer: dict[str, object]
-
-    @property
-    def own_ms(self) -> float:
-        """What is left without git."""
-        return self.call_ms - self.git_ms
 
 
 class Stand:
@@ -57,7 +52,7 @@ class Stand:
     def floor(self) -> Floor:
         """A clone in which bare git does what a reload asks of git, traced as the server's git is."""
         trace = GitTrace(self.folder / "floor.trace")
-        return Floor(self._clone(self.remote, "floor.git"), trace.environment)
+        return Floor(self._clone(self.remote, "floor.git"), trace)
 
     def environment(self) -> dict[str, str]:
         """The settings of the server."""

@@ -31,7 +31,6 @@ def measure(bench: Bench, dataset: Dataset) -> Series:
                 if number >= 0:
                     recorder.add(
                         call_ms=reload.call_ms,
-                        own_ms=reload.own_ms,
                         floor_ms=floor_ms,
                         **{f"phase_{name}_ms": spent for name, spent in reload.phases_ms.items()},
                     )
