@@ -7,9 +7,7 @@ from collections.abc import Container
 
 import apsw
 
-from reload.records import Kind
-
-Shape = tuple[tuple[str, Kind], ...]
+from reload.records import Shape
 
 
 class FieldCounts:

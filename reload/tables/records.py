@@ -10,9 +10,9 @@ from typing import Any
 import apsw
 import orjson
 
-from reload.records import Record, shape_of
+from reload.records import Record, Shape, shape_of
 from reload.sheets import Sheet
-from reload.tables.fields import FieldCounts, Shape
+from reload.tables.fields import FieldCounts
 from reload.tables.format import TOKENIZER, below, free_table, json_path, quoted
 from reload.tables.twins import Twins
 
