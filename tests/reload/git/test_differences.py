@@ -81,7 +81,7 @@ def killed_after_the_first(git: Git, differences: Differences, old: str, new: st
 
 
 def test_a_git_that_was_killed_is_an_error_once(repo: GitRepo, git: Git, differences: Differences) -> None:
-    old, new = repo.commit_all([{}, {f"n{number}": b"" for number in range(50_000)}])
+    old, new = repo.commit_all([{}, {f"n{number}": b"" for number in range(20_000)}])
     with pytest.raises(RepositoryError):
         killed_after_the_first(git, differences, old, new)
-    assert len(paths(differences, old, new)) == 50_000
+    assert len(paths(differences, old, new)) == 20_000
