@@ -155,17 +155,15 @@ class Reader:
     def page(self, sheet: str, query: Query) -> tuple[list[Row], bool]:
         """The rows of one page, fewer than asked for where they are large, and whether more follow."""
         self._totals.clear()
+        kinds = self.kinds(sheet, _fields_of(query))
+        condition = conditions(query.filters, kinds)  # refuses what is not understood, whatever is found
         if query.nothing:
             return [], False
-        kinds = self.kinds(sheet, _fields_of(query))
         if query.ranked:
-            condition, after = conditions(query.filters, kinds), behind(query.after)
-            found = self._best(sheet, query, condition, after, query.limit + 1)
+            found = self._best(sheet, query, condition, behind(query.after), query.limit + 1)
             rows = [Row(each.path, each.blob, each.json, (each.rank, each.path)) for each in found]
         else:
-            rows = self._sorted_page(
-                sheet, query, conditions(query.filters, kinds), Order.of(query.sorts, kinds)
-            )
+            rows = self._sorted_page(sheet, query, condition, Order.of(query.sorts, kinds))
         count = fitting((row.json for row in rows), query.limit)
         return rows[:count], len(rows) > count
 

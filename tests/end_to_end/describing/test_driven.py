@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from tests.end_to_end.server_process import Serve, ServerProcess, environment
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 DEADLINE_S = 100
+# The same questions every time, so that a change is judged by what it changed; LIVESHEETS_SEED asks others.
+SEED = os.environ.get("LIVESHEETS_SEED", "1")
 CASES_MIN = 500
 
 
@@ -24,7 +27,7 @@ def drive(server: ServerProcess, folder: Path, *options: str) -> None:
             *("run", f"http://127.0.0.1:{server.client.port}/api/_openapi.json"),
             *("--checks", "all", "--continue-on-failure", "--no-color", "--generation-database", "none"),
             # HEAD answers as GET does, which tests of manners see to.
-            *("--suppress-health-check", "all", "--exclude-method", "HEAD", *options),
+            *("--suppress-health-check", "all", "--exclude-method", "HEAD", "--seed", SEED, *options),
         ],
         cwd=folder,
         env=environment({}) | {"COLUMNS": "200"},

@@ -34,6 +34,12 @@ def test_a_value_of_another_kind_differs_from_all(read: Read) -> None:
         assert read(f"/api/people?{query}").json["meta"]["total"] == 60
 
 
+def test_a_filter_is_understood_or_refused_also_where_no_word_is_searched_for(read: Read) -> None:
+    assert read("/api/people?q=%2B&age__exists=true").data == []
+    problem = read("/api/people?q=%2B&age__exists=null").problem(400, "invalid-query")
+    assert problem["parameter"] == "age__exists"
+
+
 def test_a_value_is_refused_at_the_length_that_the_refusal_states(read: Read) -> None:
     assert read(f"/api/people?name={'x' * 2_000}").status == 200
     problem = read(f"/api/people?name={'x' * 2_001}").problem(400, "invalid-query")
