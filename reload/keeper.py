@@ -12,6 +12,9 @@ from reload.git.command import GitTimedOut
 from reload.prepared import Phases
 from reload.repository import Repository
 
+# A repository that is replaced is gone for the moment between two renames.
+READ_ATTEMPTS, READ_AGAIN_S = 5, 0.05
+
 
 class Keeper:
     """For the thread that prepares reloads, save `contains`, `attachment` and `stop`: those from any."""
@@ -116,17 +119,18 @@ class Keeper:
             return commit is not None and self._questions.contains(tip, commit)
 
     def attachment(self, oid: str) -> bytes:
-        """A file's bytes; asked of the new repository where the old one was replaced meanwhile."""
-        repository = self._opened
-        if repository is None:
-            raise RepositoryError("the repository is not open yet")
-        try:
-            return repository.attachment(oid)
-        except RepositoryError:
-            current = self._opened
-            if current is None or current is repository:
-                raise
-        return current.attachment(oid)
+        """A file's bytes; asked again where the repository is being replaced at this moment."""
+        for attempt in range(READ_ATTEMPTS):
+            repository = self._opened
+            if repository is None:
+                break
+            try:
+                return repository.attachment(oid)
+            except RepositoryError:
+                if attempt == READ_ATTEMPTS - 1:
+                    raise
+                time.sleep(READ_AGAIN_S)
+        raise RepositoryError("the repository is not open yet")
 
     def stop(self) -> None:
         """End every git and start none any more."""
