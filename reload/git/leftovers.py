@@ -16,7 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LOCK_AGE_MIN_S = 600.0
+_END_DEADLINE_S = 10.0
+_LOOK_AGAIN_S = 0.005
 _PROC = Path("/proc")
+_BECOME_GIT = ("sh", "env")  # with which `reload.git.room` starts it
 _LOCKS = ("*.lock", "objects/info/**/*.lock", "objects/pack/*.lock", "objects/*.lock")
 _TEMPORARIES = ("pack/tmp_*", "pack/.tmp-*", "??/tmp_obj_*", "incoming-*", "tmp_objdir-*")
 
@@ -43,15 +46,10 @@ def clear_at_start(git_dir: Path) -> list[Leftover]:
 
     A git that somebody else runs on the repository is left alone, and so are locks that may be its.
     """
-    removed: list[Leftover] = []
-    found = list(git_processes(git_dir))
-    for process in found:
-        if process.ours:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(process.pid, signal.SIGKILL)
-                removed.append(Leftover("process", str(process.pid), 0.0))
-    strangers = any(not process.ours for process in found)
-    return removed + _remove(git_dir, time.time() - LOCK_AGE_MIN_S if strangers else None)
+    ended = _end_ours(git_dir)
+    others = any(git_processes(git_dir))
+    removed = _remove(git_dir, time.time() - LOCK_AGE_MIN_S if others else None)
+    return [Leftover("process", str(pid), 0.0) for pid in ended] + removed
 
 
 def clear_after_failure(git_dir: Path, ours: Container[int], begun: float, *, died: bool) -> list[Leftover]:
@@ -78,13 +76,32 @@ def git_processes(git_dir: Path) -> Iterator[GitProcess]:
     for entry in _PROC.glob("[0-9]*"):
         with contextlib.suppress(OSError):
             words = (entry / "cmdline").read_bytes().split(b"\0")
-            if not Path(os.fsdecode(words[0])).name.startswith("git"):
+            name = Path(os.fsdecode(words[0])).name
+            if mark in words and name.startswith(("git", *_BECOME_GIT)):
+                yield GitProcess(int(entry.name), ours=True)
+                continue
+            if not name.startswith("git"):
                 continue
             variables = (entry / "environ").read_bytes().split(b"\0")
-            if mark in words or variable in variables:
+            if variable in variables:
                 yield GitProcess(int(entry.name), ours=True)
             elif home in _places(entry, words, variables):
                 yield GitProcess(int(entry.name), ours=False)
+
+
+def _end_ours(git_dir: Path) -> list[int]:
+    """End what a killed server started, together with what that starts meanwhile; their ids."""
+    killed: dict[int, None] = {}
+    give_up = time.monotonic() + _END_DEADLINE_S
+    while ours := [process.pid for process in git_processes(git_dir) if process.ours]:
+        if time.monotonic() > give_up:
+            break
+        for pid in ours:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+                killed[pid] = None
+        time.sleep(_LOOK_AGAIN_S)  # one that was killed may write until the system has ended it
+    return list(killed)
 
 
 def _places(entry: Path, words: list[bytes], variables: list[bytes]) -> set[str]:

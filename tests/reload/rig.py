@@ -211,7 +211,7 @@ class Engine:
             assert seen["counts"][sheet] == len(rows)
         assert not self.reloader.busy
         # Packs are gathered after a reload was answered, by a git that writes a temporary one.
-        eventually(lambda: self.place.leftovers() == [], "nothing half-written is left")
+        eventually(lambda: not self.place.leftovers(), "what is half-written is finished or removed")
 
     async def refuses(self, outcome: str, *accept: Consent, announced: str | None = None) -> Outcome:
         """A reload ends so and changes nothing: not the ref, not the snapshot, not what readers see."""

@@ -12,7 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from reload.git.leftovers import LOCK_AGE_MIN_S, clear_after_failure, clear_at_start, git_processes
+from reload.git.leftovers import (
+    LOCK_AGE_MIN_S,
+    GitProcess,
+    clear_after_failure,
+    clear_at_start,
+    git_processes,
+)
+from tests.end_to_end.waiting import eventually
 from tests.gitrepo import ISOLATION
 from tests.reload.rig import Engine, Place, on_a_loop
 
@@ -98,6 +105,16 @@ def test_an_orphan_of_a_killed_server_is_ended_at_start(place: Place) -> None:
         ]
         assert orphan.wait(10) < 0
         assert left(place.git_dir) == set()
+
+
+def test_an_orphan_that_is_about_to_become_git_is_ended_too(place: Place) -> None:
+    command = ["sh", "-c", 'read line && exec "$@"', "sh", "git", f"--git-dir={place.git_dir}", "gc"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, env=os.environ | ISOLATION) as orphan:
+        eventually(
+            lambda: list(git_processes(place.git_dir)) == [GitProcess(orphan.pid, ours=True)], "it runs"
+        )
+        clear_at_start(place.git_dir)
+        assert orphan.wait(10) < 0
 
 
 @pytest.mark.parametrize("told", ["folder", "option", "two words", "variable"])
