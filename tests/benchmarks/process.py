@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.benchmarks.dataset import git_environment
+from tests.ports import free_port
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 START_TIMEOUT_S = 900.0
@@ -86,13 +87,6 @@ class Running:
         text = Path(f"/proc/{self.popen.pid}/smaps_rollup").read_text()
         fields = {line.split(":")[0]: line.split() for line in text.splitlines()[1:]}
         return {name.lower(): int(fields[name][1]) / 1024 for name in ("Rss", "Pss")}
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def get(port: int, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:

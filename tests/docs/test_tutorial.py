@@ -8,7 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from tests.docs.pages import Block, blocks
-from tests.docs.running import free_port, run_shell, settled
+from tests.docs.running import run_shell, settled
+from tests.ports import free_port
 
 NAME = "docs/tutorial.md"
 BLOCKS = blocks(NAME)

@@ -18,6 +18,7 @@ from tests.end_to_end.lasting import Lasting
 from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.sample import person
 from tests.end_to_end.server_process import ServerProcess, run_command
+from tests.ports import free_port
 
 FAILED, USAGE, IN_USE, BAD_CONFIGURATION = 1, 2, 75, 78
 COMMANDS = ("serve", "demo", "reload", "status", "check", "doctor")
@@ -155,8 +156,7 @@ def test_a_wrong_secret_or_no_server_is_a_failure(server: ServerProcess) -> None
         assert done.returncode == FAILED
         assert "unauthorized" in done.stderr
         assert wrong not in done.stdout + done.stderr
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    url = f"http://127.0.0.1:{free_port()}"
     done = run_command("reload", "--url", url, CFP_DATA_RELOAD_SECRET=SECRET)
     assert done.returncode == FAILED
     assert url in done.stderr

@@ -13,7 +13,7 @@ from tests.end_to_end.private_host import Mood, PrivateHost
 from tests.end_to_end.remotes import DataRemote, SilentHost
 from tests.end_to_end.sample import person
 from tests.end_to_end.server_process import Serve, ServerProcess, run_command
-from tests.reload.hosts import closed_port
+from tests.ports import free_port
 
 TOKEN = "glpat-canary-0123456789"
 RENEWED = "glpat-canary-of-the-next-month"
@@ -82,7 +82,7 @@ def test_the_token_shows_nowhere_however_a_fetch_fails(
 ) -> None:
     server = start(serve, tmp_path / "served", host.url("remote.git"), token_file)
     server.ready(remote.head)
-    host.elsewhere = f"http://127.0.0.1:{closed_port()}"
+    host.elsewhere = f"http://127.0.0.1:{free_port()}"
     traces = Traces(server, [TOKEN, base64.b64encode(f"{USERNAME}:{TOKEN}".encode()).decode()])
     moods: dict[Mood, str] = {
         "forbidding": "auth-failed", "moving": "redirected", "broken": "host-error", "telling": "host-error",

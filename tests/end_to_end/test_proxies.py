@@ -17,7 +17,7 @@ from tests.end_to_end.client import RELOAD_PATH, SECRET
 from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.server_process import Serve, ServerProcess
 from tests.end_to_end.waiting import eventually
-from tests.reload.hosts import closed_port
+from tests.ports import free_port
 
 NAME = "records.example.org"
 STRANGER = "127.0.0.5"
@@ -120,7 +120,7 @@ def test_the_documented_proxy_serves_refuses_and_hides(
     server.ready(remote.head)
     folder = tmp_path / name
     folder.mkdir()
-    port = closed_port()
+    port = free_port()
     check, run = PROXIES[name](folder, port, server.client.port)
     checked = subprocess.run(check, cwd=folder, env=_quiet(folder), capture_output=True, text=True)
     assert checked.returncode == 0, checked

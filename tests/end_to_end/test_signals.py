@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +27,7 @@ from tests.end_to_end.server_process import (
 )
 from tests.end_to_end.test_crashes import push_revision, starts_again
 from tests.end_to_end.waiting import DEADLINE_S, eventually
+from tests.ports import free_port
 
 ANOTHER = "another-secret-for-tests-of-48-characters-012345"
 
@@ -34,8 +35,9 @@ ANOTHER = "another-secret-for-tests-of-48-characters-012345"
 def build_child(server: ServerProcess) -> int:
     """The process that builds from scratch."""
     for pid in server.others():
-        if b"reload.building.child" in Path(f"/proc/{pid}/cmdline").read_bytes():
-            return pid
+        with contextlib.suppress(OSError):  # it has ended
+            if b"reload.building.child" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return pid
     raise AssertionError("nothing is built from scratch")
 
 
@@ -121,8 +123,7 @@ def stuck_pipe() -> Iterator[IO[bytes]]:
 def test_a_log_that_takes_nothing_holds_up_neither_requests_nor_reloads_nor_the_end(
     remote: DataRemote, tmp_path: Path, log: object
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     server = ServerProcess(tmp_path, remote.path)
     with log() as stream:  # type: ignore[operator]
         arguments = command("serve", "--port", str(port))

@@ -228,9 +228,3 @@ def _offer(repository: Path) -> bytes:
     """What git's HTTP protocol begins with: the refs of a repository."""
     refs = run_git(repository, "upload-pack", "--stateless-rpc", "--advertise-refs", ".")
     return b"001e# service=git-upload-pack\n0000" + refs
-
-
-def closed_port() -> int:
-    """A port at which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

@@ -11,7 +11,8 @@ from reload.errors import FetchFailed
 from reload.outcome import Outcome
 from tests.end_to_end.remotes import SilentHost
 from tests.gitrepo import GitRepo, run_git
-from tests.reload.hosts import Fault, GitHost, HttpHost, closed_port
+from tests.ports import free_port
+from tests.reload.hosts import Fault, GitHost, HttpHost
 from tests.reload.rig import Engine, Place, on_a_loop
 from tests.small_disk import small_disk
 
@@ -88,7 +89,7 @@ async def test_a_remote_of_another_user_is_told_with_what_mends_it(place: Place)
 
 @on_a_loop
 async def test_a_port_where_nobody_listens_is_unreachable(place: Place) -> None:
-    async with Engine(place, remote=f"git://127.0.0.1:{closed_port()}/data") as engine:
+    async with Engine(place, remote=f"git://127.0.0.1:{free_port()}/data") as engine:
         outcome = await engine.refuses("fetch-failed")
         assert reason(outcome) == "unreachable"
         assert "refused" in str(outcome.error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -32,7 +33,8 @@ def reload_in_a_process(place: Place, kill_after_s: float | None, *, everything:
             threading.Event().wait(kill_after_s)
             os.kill(process.pid, signal.SIGKILL)
             for pid in place.processes() if everything else ():
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it ended by itself
+                    os.kill(pid, signal.SIGKILL)
         ended = process.stdout.read().split()
         return float(ended[1]) if ended else 0.0
     finally:
