@@ -46,6 +46,11 @@ class Request:
     consent: frozenset[Consent]
     phases: Phases
     progress: Progress
+    damage: str | None = None  # what a reader of what is served met, so that it is to be built anew
+
+    def has(self, commit: str) -> bool:
+        """Whether a commit is served, and soundly."""
+        return self.served is not None and self.served.commit == commit and self.damage is None
 
 
 class Builder:
@@ -90,23 +95,16 @@ class Builder:
         except Exception:  # the reload that follows meets it again, and says so
             return False
 
-    def prepare(
-        self,
-        served: Served | None,
-        fetch: bool,
-        consent: frozenset[Consent],
-        phases: Phases,
-        progress: Progress,
-    ) -> Prepared:
+    def prepare(self, request: Request) -> Prepared:
         """Everything up to the swap; raises a ReloadError with nothing changed for readers or refs.
 
         What can be mended by itself, a damaged repository or a stuck lock, is, once.
         """
-        request, begun = Request(served, fetch, consent, phases, progress), time.time()
+        begun = time.time()
         try:
             prepared = self._prepare(request)
         except ReloadError as error:
-            if not self._keeper.mend(error, begun, phases):
+            if not self._keeper.mend(error, begun, request.phases):
                 raise
             prepared = self._prepare(request)
         self._keeper.worked()
@@ -154,7 +152,7 @@ class Builder:
             with request.phases("compare"):
                 target = self._target(request)
             try:
-                if request.served is not None and target.commit == request.served.commit:
+                if request.has(target.commit):
                     return Prepared(target, move=self._move(target))
                 return self._prepare_commit(target, request)
             except RefLocked:
@@ -194,6 +192,8 @@ class Builder:
             if (move := self._move(target)) is not None:
                 moves.append(move)
 
+        if request.damage is not None:
+            self._state.distrust(request.damage)
         try:
             advance = Advance(self.repository, target.commit, request.served, approve, request.progress)
             snapshot, changes = self._state.advance(advance)

@@ -18,6 +18,7 @@ class Trigger(StrEnum):
     WEBHOOK = "webhook"
     POLL = "poll"
     COMMAND = "command"
+    REPAIR = "repair"
 
 
 SUCCESSES = frozenset({"in-sync", "ahead", "fast-forwarded", "rewritten"})

@@ -23,6 +23,7 @@ from reload.history import Consent
 from reload.journal import Journal
 from reload.outcome import Outcome, Trigger
 from reload.prepared import Phases, Prepared
+from reload.repair import Repair
 from reload.snapshot import Snapshot, Snapshots
 from reload.worker import Worker
 
@@ -61,6 +62,7 @@ class Reloader:
         self._waiting: Waiting | None = None
         self._ancestry = Ancestry(builder.contains)
         self._chase = Chase(journal, lambda: self._join(Trigger.WEBHOOK, frozenset()))
+        self.repair = Repair(snapshots, lambda: self._join(Trigger.REPAIR, frozenset(), fetch=False))
         self.announced_retry_s = ANNOUNCED_RETRY_S
 
     def show_progress(self, show: Callable[[int, int], None]) -> None:
@@ -111,6 +113,7 @@ class Reloader:
         await self._worker.stop()
         waiting = self._waiting.task if self._waiting is not None else None
         await self._chase.close()
+        await self.repair.close()
         tasks = {task for task in (self._running, waiting) if task is not None}
         if tasks:
             await asyncio.wait(tasks)
@@ -224,9 +227,9 @@ class Reloader:
             except BaseException:
                 await self._worker.give_up(prepared)
                 raise
-            return self._swap(prepared)
+            return self._swap(prepared, current)
 
-    def _swap(self, prepared: Prepared) -> dict[str, Any]:
+    def _swap(self, prepared: Prepared, old: Snapshot | None) -> dict[str, Any]:
         """Serve what was prepared, its refs having moved; no await comes between, and nothing undoes it."""
         if prepared.snapshot is None:
             return {"outcome": "ahead" if prepared.target.ahead else "in-sync"}
@@ -235,8 +238,10 @@ class Reloader:
             self._worker.tidy_later(prepared.snapshot, self._complain)
         except Exception as error:
             self._complain("the old snapshot could not be put away", error)
+        same = old is not None and old.commit == prepared.snapshot.commit
+        moved = "rewritten" if prepared.target.lost else "fast-forwarded"
         return {
-            "outcome": "rewritten" if prepared.target.lost else "fast-forwarded",
+            "outcome": "in-sync" if same else moved,
             "new_commit": prepared.snapshot.commit,
             "changes": prepared.changes,
             "problems": prepared.snapshot.listed,

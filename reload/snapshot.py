@@ -90,6 +90,7 @@ class Snapshot:
         )
         self.listing = self.reader.listing()
         self.cache = Cache()
+        self.damage: str | None = None  # what a reader met that could not read the state file
         self._leases = 0
         self._retired = False
         self._guard = threading.Lock()

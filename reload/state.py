@@ -72,6 +72,11 @@ class State:
                 self._drop(f"{type(error).__name__}: {error}")
         return self._from_scratch(to)
 
+    def distrust(self, reason: str) -> None:
+        """Build anew at the next `advance`, since a reader found the file damaged."""
+        self._close_replaced()
+        self._drop(reason)
+
     def give_up(self, snapshot: Snapshot) -> None:
         """Forget a snapshot that `advance` made and nobody got to see."""
         snapshot.retire()

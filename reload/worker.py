@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from reload.build import Builder
+from reload.build import Builder, Request
 from reload.errors import BuildFailed
 from reload.history import Consent
 from reload.prepared import Phases, Prepared
@@ -40,15 +40,17 @@ class Worker:
         self.answered = False
         if self._stopped:
             raise BuildFailed("the server is stopping")
-        served = current.served if current else None
         loop = asyncio.get_running_loop()
 
         def progress(done: int, total: int) -> None:
             loop.call_soon_threadsafe(self.on_progress, done, total)
 
+        served, damage = (current.served, current.damage) if current else (None, None)
+        request = Request(served, fetch, consent, phases, progress, damage)
+
         def prepare() -> Prepared:
             try:
-                return self._builder.prepare(served, fetch, consent, phases, progress)
+                return self._builder.prepare(request)
             finally:
                 self.answered = self._builder.reached
                 with contextlib.suppress(Exception):  # a broken repository has been told of by now

@@ -11,6 +11,7 @@ import orjson
 from reload.asking.query import InvalidQuery
 from reload.asking.reader import QueryTooSlow
 from reload.errors import ReloadError
+from reload.repair import DAMAGE
 
 PROBLEM_TYPE = "application/problem+json"
 FETCH_RETRY_AFTER_S = 5
@@ -34,6 +35,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "range-not-satisfiable": (416, "The range lies outside the file"),
     "internal-error": (500, "Something broke"),
     "not-ready": (503, "No data is served yet"),
+    "state-damaged": (503, "The state is being repaired"),
     "query-too-slow": (503, "The query took too long"),
     "overloaded": (503, "The server has too much in hand"),
     "stopping": (503, "The server is stopping"),
@@ -76,6 +78,9 @@ def as_api_error(error: BaseException | None) -> ApiError | None:
         return ApiError("invalid-query", str(error), parameter=error.parameter)
     if isinstance(error, QueryTooSlow):
         return ApiError("query-too-slow", f"{error}; ask for less, or filter by an indexed field")
+    if isinstance(error, DAMAGE):
+        detail = "what holds the data turned out to be damaged and is built anew; ask again in a moment"
+        return ApiError("state-damaged", detail, {"Retry-After": "5"})
     if isinstance(error, ReloadError):
         return ApiError(error.outcome, str(error))
     return None

@@ -27,6 +27,7 @@ from tornado.httputil import (
 from tornado.iostream import StreamClosedError
 
 from reload.asking.reader import Reader
+from reload.repair import DAMAGE
 from reload.snapshot import Answer, Snapshot
 from server.accounts import clock
 from server.errors import PROBLEM_TYPE, ApiError, as_api_error, problem_document
@@ -214,6 +215,8 @@ class ReadDelegate(HTTPMessageDelegate):
         """The problem document for whatever went wrong; a bug is logged with its trace."""
         self._etag = None
         answer = as_api_error(error)
+        if isinstance(error, DAMAGE) and self._snapshot is not None:
+            self._app.reloader.repair.after(self._snapshot, error)
         if isinstance(error, UnicodeDecodeError):
             answer = ApiError("not-found", "the path is not UTF-8")
         if answer is None:

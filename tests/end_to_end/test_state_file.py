@@ -135,6 +135,26 @@ def test_a_damaged_state_file_or_one_of_the_future_is_built_again(
         assert answers(server) == before
 
 
+@pytest.mark.parametrize("keep", [0, 4_096])
+def test_a_state_file_that_rots_under_the_server_is_built_again_by_itself(
+    server: ServerProcess, remote: DataRemote, keep: int
+) -> None:
+    before, rotten = answers(server), current(server).resolve()
+    with open(rotten, "r+b") as file:
+        file.seek(keep)
+        file.write(b"\xff" * (rotten.stat().st_size - keep))
+    reply = server.client.get("/api/_search?q=porto")
+    reply.problem(503, "state-damaged")
+    assert reply.headers["Retry-After"]
+    server.log.wait_for("reload.unchanged", trigger="repair", outcome="in-sync")
+    serves_whole(server.client, remote.path, remote.head)
+    assert current(server).resolve() != rotten
+    assert answers(server) == before
+    new = remote.push({"people/p01.toml": person(1, name="Renamed")})
+    assert server.client.reload().json["newCommit"] == new
+    serves_whole(server.client, remote.path, new)
+
+
 def test_the_state_folder_may_go_while_the_server_runs(server: ServerProcess, remote: DataRemote) -> None:
     before = answers(server)
     shutil.rmtree(server.state_path)
