@@ -167,10 +167,13 @@ class Terminal:
 
     def end(self) -> int:
         self.process.send_signal(signal.SIGINT)
-        status = self.process.wait(60)
-        self._reader.join(60)
-        os.close(self.master)
-        return status
+        try:
+            return self.process.wait(60)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self._reader.join(60)
+            os.close(self.master)
 
 
 def test_watching_follows_what_happens_until_interrupted(server: Stand) -> None:
