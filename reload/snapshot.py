@@ -78,7 +78,7 @@ class Snapshot:
         self.path = path
         self.sheets = MappingProxyType(dict(sorted(sheets.items())))
         self.reader = Reader(path)
-        self._idle: queue.SimpleQueue[Reader] = queue.SimpleQueue()
+        self._idle: queue.LifoQueue[Reader] = queue.LifoQueue()
         self._readers = [self.reader]
         for _ in range(THREAD_READERS):
             self._readers.append(reader := Reader(path))

@@ -21,6 +21,9 @@ from reload.store import Attachment, json_path, quoted
 from reload.tables.problems import Listing
 
 QUERY_DEADLINE_S = 5.0
+# Filled by what is asked, so that the words of a search index are rarely read twice. Not a memory map:
+# a file that somebody cuts short would end the process.
+_CACHE_KIB = 8 << 10
 # Steps of SQLite between two looks at the clock, some 0.2 ms. Each look takes the interpreter's lock
 # from the event loop, so they are as rare as a search of many terms allows, which takes few steps.
 _STEPS_BETWEEN_CHECKS = 5_000
@@ -72,6 +75,7 @@ class Reader:
         self._db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         self._db.pragma("query_only", True)
         self._db.pragma("trusted_schema", False)
+        self._db.pragma("cache_size", -_CACHE_KIB)
         self._db.execute("BEGIN")
         select = "SELECT name, data, records FROM livesheets_sheets"
         rows = [(str(name), str(data), int(count)) for name, data, count in self._db.execute(select)]

@@ -32,6 +32,12 @@ _SUFFIXES = re.findall(
     izes izing less ly ment mental ments ness ous ously ousness s tional
     """,
 )
+_SUFFIX_CHARACTERS_MAX = max(map(len, _SUFFIXES))
+# What follows where the beginning of a suffix has been typed.
+_RESTS: dict[str, list[str]] = {}
+for _suffix in _SUFFIXES:
+    for _typed in range(1, len(_suffix)):
+        _RESTS.setdefault(_suffix[:_typed], []).append(_suffix[_typed:])
 # What a whole word may be followed by so that its stem gets shorter than itself: ties, tied.
 _ENDINGS = ("s", "d")
 # The same after a doubled consonant: dropped, dropping.
@@ -112,18 +118,18 @@ def _unstemmed(word: str) -> str:
 
 def completions(prefix: str) -> list[str]:
     """Words that `prefix` may become whose stem does not begin with it; one word a stem."""
-    covered, found = _stem(_unstemmed(prefix)), {_stem(prefix): prefix}
-    for word in _candidates(prefix):
-        stem = _stem(word)
+    words = [prefix, *_candidates(prefix)]
+    stems = _tokenizer(TOKENIZER)(" ".join(words))  # all at once: each call costs as much as ten words
+    covered, found = _stem(_unstemmed(prefix)), {stems[0]: prefix}
+    for word, stem in zip(words, stems, strict=True):
         if not stem.startswith(covered):
             found.setdefault(stem, word)
     return list(found.values())[1:]
 
 
 def _candidates(prefix: str) -> Iterator[str]:
-    for suffix in _SUFFIXES:
-        for typed in range(1, len(suffix)):
-            if prefix.endswith(suffix[:typed]) and len(prefix) - typed >= _STEM_CHARACTERS_MIN:
-                yield prefix + suffix[typed:]
+    for typed in range(1, min(_SUFFIX_CHARACTERS_MAX, len(prefix) - _STEM_CHARACTERS_MIN + 1)):
+        for rest in _RESTS.get(prefix[-typed:], ()):
+            yield prefix + rest
     for ending in _ENDINGS + (_DOUBLED_ENDINGS if _DOUBLED.search(prefix) else ()):
         yield prefix + ending
