@@ -30,8 +30,7 @@ from server.accounts import Accounts
 from server.auth import Door
 from server.calls.accepted import AcceptedReloads
 from server.calls.deliveries import Deliveries
-from server.door.allowed_hosts import Hosts
-from server.door.host import require_host
+from server.door.host import AllowedHosts, require_host
 from server.door.limits import UnprovenBytes
 from server.handlers.base import MisdirectedHandler, NotFoundHandler
 from server.handlers.operations import (
@@ -84,7 +83,7 @@ class LivesheetsApplication(Application):
         door: Door,
         deliveries: Deliveries,
         cors_origins: Sequence[str],
-        hosts: Hosts,
+        hosts: AllowedHosts,
     ) -> None:
         super().__init__(
             [URLSpec(pattern, handler) for pattern, handler in ROUTES],

@@ -30,7 +30,7 @@ from server.accounts import Accounts
 from server.app import LivesheetsApplication
 from server.auth import open_door
 from server.calls.deliveries import Deliveries
-from server.door.allowed_hosts import Hosts
+from server.door.host import AllowedHosts
 from server.door.listener import LimitedServer
 from server.environment.variables import VARIABLES
 from server.gauges import Gauges
@@ -120,7 +120,7 @@ class Service:
             door=open_door(settings, self.metrics.registry, asyncio.get_running_loop().call_later),
             deliveries=Deliveries(time.monotonic),
             cors_origins=settings.cors_origins,
-            hosts=Hosts(settings.allowed_hosts),
+            hosts=AllowedHosts(settings.allowed_hosts),
         )
         self._server = LimitedServer(
             self.app,
