@@ -10,7 +10,6 @@ import pytest
 from tests.end_to_end.arrivals import await_arrivals
 from tests.end_to_end.client import RELOAD_PATH, SECRET, Client, Reply
 from tests.end_to_end.git_on_path import GitOnPath
-from tests.end_to_end.lasting import Lasting
 from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.sample import person
 from tests.end_to_end.server_process import ServerProcess
@@ -22,21 +21,6 @@ CALLERS = 10
 def callers() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(CALLERS) as pool:
         yield pool
-
-
-@pytest.fixture
-def server(lasting: Lasting) -> ServerProcess:
-    return lasting.server
-
-
-@pytest.fixture
-def remote(lasting: Lasting) -> DataRemote:
-    return lasting.remote
-
-
-@pytest.fixture
-def git(lasting: Lasting) -> GitOnPath:
-    return lasting.git
 
 
 def call_while_fetching(

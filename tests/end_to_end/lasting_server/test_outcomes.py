@@ -5,25 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.end_to_end.client import Client, Reply
 from tests.end_to_end.git_on_path import GitOnPath
-from tests.end_to_end.lasting import Lasting
 from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.sample import DEFINITIONS, people, person
 from tests.end_to_end.server_process import Serve, ServerProcess
 from tests.gitrepo import GitRepo, run_git
-
-
-@pytest.fixture
-def server(lasting: Lasting) -> ServerProcess:
-    return lasting.server
-
-
-@pytest.fixture
-def remote(lasting: Lasting) -> DataRemote:
-    return lasting.remote
 
 
 class Reader:

@@ -5,32 +5,14 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
-
 from tests.end_to_end.client import SECRET, Client
 from tests.end_to_end.git_on_path import GitOnPath
-from tests.end_to_end.lasting import Lasting
 from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.sample import person
 from tests.end_to_end.server_process import Serve, ServerProcess
 from tests.end_to_end.waiting import eventually
 
 RENAMED = {"people/p01.toml": person(1, name="Renamed")}
-
-
-@pytest.fixture
-def server(lasting: Lasting) -> ServerProcess:
-    return lasting.server
-
-
-@pytest.fixture
-def remote(lasting: Lasting) -> DataRemote:
-    return lasting.remote
-
-
-@pytest.fixture
-def git(lasting: Lasting) -> GitOnPath:
-    return lasting.git
 
 
 def accepted(client: Client, request: object = None) -> str:

@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 
 from server.cli import app
 from tests.end_to_end.client import SECRET
-from tests.end_to_end.lasting import Lasting
 from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.sample import person
 from tests.end_to_end.server_process import ServerProcess, run_command
@@ -22,16 +21,6 @@ from tests.ports import free_port
 
 FAILED, USAGE, IN_USE, BAD_CONFIGURATION = 1, 2, 75, 78
 COMMANDS = ("serve", "demo", "reload", "status", "check", "doctor")
-
-
-@pytest.fixture
-def server(lasting: Lasting) -> ServerProcess:
-    return lasting.server
-
-
-@pytest.fixture
-def remote(lasting: Lasting) -> DataRemote:
-    return lasting.remote
 
 
 def ask(server: ServerProcess, *arguments: str, secret: str = SECRET) -> subprocess.CompletedProcess[str]:

@@ -22,16 +22,6 @@ def _lasting(tmp_path_factory: pytest.TempPathFactory, _isolated_git: None) -> I
         yield made
 
 
-@pytest.fixture
-def server(lasting: Lasting) -> ServerProcess:
-    return lasting.server
-
-
-@pytest.fixture
-def remote(lasting: Lasting) -> DataRemote:
-    return lasting.remote
-
-
 def test_a_push_without_a_webhook_becomes_visible(server: ServerProcess, remote: DataRemote) -> None:
     poll = server.client.status()["poll"]
     assert (poll["intervalSeconds"], poll["consecutiveFailures"]) == (1, 0)

@@ -10,23 +10,12 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.client import SECRET, Client
-from tests.end_to_end.lasting import Lasting
 from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.sample import PEOPLE, person
 from tests.end_to_end.server_process import ServerProcess
 from tests.gitrepo import run_git
 
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
-
-
-@pytest.fixture
-def server(lasting: Lasting) -> ServerProcess:
-    return lasting.server
-
-
-@pytest.fixture
-def remote(lasting: Lasting) -> DataRemote:
-    return lasting.remote
 
 
 def moment(text: str) -> datetime:
