@@ -1,10 +1,7 @@
-"""What servers fetch from: bare repositories that are pushed to, and a host that never answers."""
+"""What servers fetch from: bare repositories that are pushed to."""
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -75,36 +72,3 @@ class DataRemote:
     @property
     def _hidden(self) -> Path:
         return self.path.with_name("hidden.git")
-
-
-class SilentHost:
-    """A host that accepts every connection and then says nothing; `url` is a remote on it."""
-
-    def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._accepted: list[socket.socket] = []
-        self.called = threading.Event()
-        self._thread = threading.Thread(target=self._accept, daemon=True)
-
-    @property
-    def url(self) -> str:
-        """A remote that will never answer."""
-        return f"git://127.0.0.1:{self._listener.getsockname()[1]}/data"
-
-    def __enter__(self) -> SilentHost:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        self._thread.join()
-        for connection in self._accepted:
-            connection.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                self._accepted.append(self._listener.accept()[0])
-                self.called.set()

@@ -12,10 +12,11 @@ import pytest
 from tests.end_to_end.arrivals import await_arrivals
 from tests.end_to_end.client import Client
 from tests.end_to_end.git_on_path import GitOnPath
-from tests.end_to_end.remotes import DataRemote, SilentHost
+from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.sample import IMAGE, person
 from tests.end_to_end.server_process import Serve, ServerProcess
 from tests.end_to_end.waiting import DEADLINE_S, eventually
+from tests.reload.hosts import SilentHost
 
 IMAGE_URL = "/api/_attachments/posts/food/map.png"
 SLOW = 8

@@ -10,10 +10,11 @@ import pytest
 
 from tests.end_to_end.leaks import Traces
 from tests.end_to_end.private_host import Mood, PrivateHost
-from tests.end_to_end.remotes import DataRemote, SilentHost
+from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.sample import person
 from tests.end_to_end.server_process import Serve, ServerProcess, run_command
 from tests.ports import free_port
+from tests.reload.hosts import SilentHost
 
 TOKEN = "glpat-canary-0123456789"
 RENEWED = "glpat-canary-of-the-next-month"

@@ -16,10 +16,11 @@ from server.door.keyring import STANDARD, Key
 from server.door.signatures import standard_signature
 from server.environment.secret import Secret
 from tests.end_to_end.client import SECRET
-from tests.end_to_end.remotes import DataRemote, SilentHost
+from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.sample import person
 from tests.end_to_end.server_process import Serve
 from tests.end_to_end.waiting import eventually
+from tests.reload.hosts import SilentHost
 
 NOTIFY_SECRET = "another-secret-for-reports-0123456789abcdef"
 PATH = "/hooks/canary-in-the-path"

@@ -11,7 +11,7 @@ import threading
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, Self
 
 from tests.gitrepo import ISOLATION, run_git
 
@@ -115,11 +115,10 @@ class GitHost:
                     return
 
 
-class EndlessHost:
-    """A host that promises a commit and sends a pack that never ends; `url` is a repository on it."""
+class _Listening:
+    """A host that takes every call, and does with it what a subclass says; `url` is a repository on it."""
 
     def __init__(self) -> None:
-        self.sent = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._accept, daemon=True)
 
@@ -128,7 +127,7 @@ class EndlessHost:
         """The address of a repository."""
         return f"git://127.0.0.1:{self._listener.getsockname()[1]}/data"
 
-    def __enter__(self) -> EndlessHost:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -141,9 +140,40 @@ class EndlessHost:
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
-                caller, _ = self._listener.accept()
-                with contextlib.suppress(OSError), caller, caller.makefile("rwb") as line:
-                    self._answer(line)
+                self._serve(self._listener.accept()[0])
+
+    def _serve(self, caller: socket.socket) -> None:
+        raise NotImplementedError
+
+
+class SilentHost(_Listening):
+    """A host that accepts every connection and then says nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.called = threading.Event()
+        self._accepted: list[socket.socket] = []
+
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
+        for connection in self._accepted:
+            connection.close()
+
+    def _serve(self, caller: socket.socket) -> None:
+        self._accepted.append(caller)
+        self.called.set()
+
+
+class EndlessHost(_Listening):
+    """A host that promises a commit and sends a pack that never ends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent = 0
+
+    def _serve(self, caller: socket.socket) -> None:
+        with contextlib.suppress(OSError), caller, caller.makefile("rwb") as line:
+            self._answer(line)
 
     def _answer(self, line: BinaryIO) -> None:
         _packet(line)  # what is asked for

@@ -27,6 +27,9 @@ OFF = DataPolicy(schema="off")
 QUARANTINE_ENFORCE = DataPolicy(invalid="quarantine", schema="enforce")
 
 FLAT = "[gitsheet]\nroot = 'people'\npath = '${{ slug }}'\n"
+FILE = "people/ada.toml"
+# One record of it: two versions that are well, and two that nobody can read.
+GOOD, BETTER, BAD, WORSE = "slug = 'ada'\nn = 1\n", "slug = 'ada'\nn = 2\n", "slug = 'ada\n", "n = = 1\n"
 MakeRepo = Callable[..., GitRepo]
 # Every table that is a function of commit and policy, its rows in an order of their own.
 _TABLES = ("state", "fields", "attachments", "problems", "problem_counts", "folded")

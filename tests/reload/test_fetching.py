@@ -9,10 +9,9 @@ import pytest
 
 from reload.errors import FetchFailed
 from reload.outcome import Outcome
-from tests.end_to_end.remotes import SilentHost
 from tests.gitrepo import GitRepo, run_git
 from tests.ports import free_port
-from tests.reload.hosts import Fault, GitHost, HttpHost
+from tests.reload.hosts import Fault, GitHost, HttpHost, SilentHost
 from tests.reload.rig import Engine, Place, on_a_loop
 from tests.small_disk import small_disk
 

@@ -9,8 +9,8 @@ from typing import Any
 from reload.asking.query import Query
 from reload.outcome import Outcome, Trigger
 from reload.snapshot import Snapshots
-from tests.end_to_end.remotes import SilentHost
 from tests.reload.faults import Countdown, counted_clone
+from tests.reload.hosts import SilentHost
 from tests.reload.rig import Engine, Place, counts, on_a_loop
 
 CALLERS = 1_000

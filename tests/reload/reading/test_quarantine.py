@@ -19,10 +19,15 @@ from reload.store import Store
 from tests.gitrepo import FIRST_DATE_S, GitRepo
 from tests.reload.engine import opened
 from tests.reload.policies import (
+    BAD,
+    BETTER,
     DEFAULT,
+    FILE,
     FLAT,
+    GOOD,
     QUARANTINE,
     QUARANTINE_ENFORCE,
+    WORSE,
     build,
     commit_of,
     contents,
@@ -32,8 +37,6 @@ from tests.reload.policies import (
     rejection,
 )
 
-GOOD, BETTER, BAD, WORSE = "slug = 'ada'\nn = 1\n", "slug = 'ada'\nn = 2\n", "slug = 'ada\n", "n = = 1\n"
-FILE = "people/ada.toml"
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 

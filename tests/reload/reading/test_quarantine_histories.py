@@ -18,9 +18,14 @@ from tests.gitrepo import GitRepo
 from tests.histories import Tree, histories
 from tests.reload.engine import examples, new_repository, opened
 from tests.reload.policies import (
+    BAD,
+    BETTER,
+    FILE,
     FLAT,
+    GOOD,
     QUARANTINE,
     QUARANTINE_ENFORCE,
+    WORSE,
     build,
     commit_of,
     contents,
@@ -29,8 +34,6 @@ from tests.reload.policies import (
     rejection,
 )
 
-GOOD, BETTER, BAD, WORSE = "slug = 'ada'\nn = 1\n", "slug = 'ada'\nn = 2\n", "slug = 'ada\n", "n = = 1\n"
-FILE = "people/ada.toml"
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 

@@ -13,9 +13,9 @@ import pytest
 from server.commands.doctor import examine
 from server.commands.findings import Finding
 from server.lock import DirectoryLock
-from tests.end_to_end.remotes import SilentHost
 from tests.end_to_end.server_process import PROJECT, run_command
 from tests.gitrepo import GitRepo, run_git
+from tests.reload.hosts import SilentHost
 
 SECRET = "a-secret-for-the-doctor-0123456789abcdef"
 NOBODY = 65_534
