@@ -78,6 +78,7 @@ class Snapshot:
         self.path = path
         self.sheets = MappingProxyType(dict(sorted(sheets.items())))
         self.reader = Reader(path)
+        # The one that was used last is lent first: it has most of what is asked for in memory.
         self._idle: queue.LifoQueue[Reader] = queue.LifoQueue()
         self._readers = [self.reader]
         for _ in range(THREAD_READERS):
@@ -144,10 +145,12 @@ class Snapshot:
         with self._guard:
             if self._retired:
                 return None
-            for _ in range(THREAD_READERS):
-                with contextlib.suppress(queue.Empty):
-                    old = self._idle.get_nowait()
-                    self._idle.put(self._replace(old, Reader(self.path)))
+            idle: list[Reader] = []
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    idle.append(self._idle.get_nowait())
+            for old in idle:
+                self._idle.put(self._replace(old, Reader(self.path)))
             return Reader(self.path)
 
     def renew(self, fresh: Reader) -> None:

@@ -140,6 +140,9 @@ def test_a_state_file_that_rots_under_the_server_is_built_again_by_itself(
     server: ServerProcess, remote: DataRemote, keep: int
 ) -> None:
     before, rotten = answers(server), current(server).resolve()
+    server.stop()
+    server.start()  # with nothing in memory
+    server.ready(remote.head)
     with open(rotten, "r+b") as file:
         file.seek(keep)
         file.write(b"\xff" * (rotten.stat().st_size - keep))

@@ -8,6 +8,7 @@ import resource
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -69,6 +70,7 @@ async def test_reloads_leave_nothing_behind_that_grows(place: Place) -> None:
         engine.is_whole(commits[-2])
     early, late = levels[: len(levels) // 4], levels[-len(levels) // 4 :]
     for name in early[0]:
-        before = LOG_BYTES_MAX if name == "log bytes" else max(level[name] for level in early)
-        after = max(level[name] for level in late)
+        # Not the highest: while packs are gathered beside it, there are a git and its pipes more.
+        before, after = (median(level[name] for level in levels) for levels in (early, late))
+        before = LOG_BYTES_MAX if name == "log bytes" else before
         assert after <= before * 1.1 + SLACK.get(name, 2), (name, before, after)

@@ -130,16 +130,19 @@ def test_fresh_readers_let_the_log_start_over_and_see_the_same(store: Store) -> 
     second = Snapshot(store.path, store.sheets)
     snapshot.retire()
     store.checkpoint()
+    with second.lend() as one, second.lend() as other:
+        lent = [one, other]
     fresh = second.pin_afresh()
     assert fresh is not None
-    before, second_reader = second.reader, second.reader
+    assert not any(map(is_open, lent))
+    before = second.reader
     second.renew(fresh)
     assert second.reader is fresh
     assert not is_open(before)
     assert not is_open(old)
     assert paths(second.reader, "people", Query()) == ["ada", "bo", "cy"]
     with second.lend() as reader:
-        assert reader is not second_reader
+        assert reader is not fresh
         assert paths(reader, "people", Query()) == ["ada", "bo", "cy"]
     second.retire()
     assert second.pin_afresh() is None
