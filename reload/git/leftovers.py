@@ -77,15 +77,11 @@ def git_processes(git_dir: Path) -> Iterator[GitProcess]:
         with contextlib.suppress(OSError):
             words = (entry / "cmdline").read_bytes().split(b"\0")
             name = Path(os.fsdecode(words[0])).name
-            if mark in words and name.startswith(("git", *_BECOME_GIT)):
+            is_git = name.startswith("git")
+            variables = (entry / "environ").read_bytes().split(b"\0") if is_git else []
+            if variable in variables or (mark in words and (is_git or name in _BECOME_GIT)):
                 yield GitProcess(int(entry.name), ours=True)
-                continue
-            if not name.startswith("git"):
-                continue
-            variables = (entry / "environ").read_bytes().split(b"\0")
-            if variable in variables:
-                yield GitProcess(int(entry.name), ours=True)
-            elif home in _places(entry, words, variables):
+            elif is_git and home in _places(entry, words, variables):
                 yield GitProcess(int(entry.name), ours=False)
 
 
