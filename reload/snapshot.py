@@ -18,6 +18,8 @@ from reload.errors import PROBLEMS_MAX, Problem
 from reload.sheets import Sheet
 
 THREAD_READERS = 2
+# So that the words of a search index are rarely read twice; more takes too long to let go of at a swap.
+THREAD_CACHE_KIB = 8 << 10
 CHEAP_ROWS_MAX = 200
 RESPONSE_CACHE_BYTES_MAX = 8 << 20
 _ENTRY_BYTES = 512  # what keeping an answer costs besides its key and body
@@ -82,7 +84,7 @@ class Snapshot:
         self._idle: queue.LifoQueue[Reader] = queue.LifoQueue()
         self._readers = [self.reader]
         for _ in range(THREAD_READERS):
-            self._readers.append(reader := Reader(path))
+            self._readers.append(reader := self._thread_reader())
             self._idle.put(reader)
         self.served = Served(
             self.reader.state("commit"),
@@ -150,7 +152,7 @@ class Snapshot:
                 while True:
                     idle.append(self._idle.get_nowait())
             for old in idle:
-                self._idle.put(self._replace(old, Reader(self.path)))
+                self._idle.put(self._replace(old, self._thread_reader()))
             return Reader(self.path)
 
     def renew(self, fresh: Reader) -> None:
@@ -160,6 +162,9 @@ class Snapshot:
                 fresh.close()
             else:
                 self.reader = self._replace(self.reader, fresh)
+
+    def _thread_reader(self) -> Reader:
+        return Reader(self.path, cache_kib=THREAD_CACHE_KIB)
 
     def _replace(self, old: Reader, fresh: Reader) -> Reader:
         self._readers[self._readers.index(old)] = fresh

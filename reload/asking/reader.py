@@ -21,9 +21,9 @@ from reload.store import Attachment, json_path, quoted
 from reload.tables.problems import Listing
 
 QUERY_DEADLINE_S = 5.0
-# Filled by what is asked, so that the words of a search index are rarely read twice. Not a memory map:
-# a file that somebody cuts short would end the process.
-_CACHE_KIB = 8 << 10
+# As much of the file as SQLite keeps in memory by itself. Not a memory map: a file that somebody cuts
+# short would end the process.
+CACHE_KIB = 2 << 10
 # Steps of SQLite between two looks at the clock, some 0.2 ms. Each look takes the interpreter's lock
 # from the event loop, so they are as rare as a search of many terms allows, which takes few steps.
 _STEPS_BETWEEN_CHECKS = 5_000
@@ -64,10 +64,13 @@ class FacetValue:
 class Reader:
     """One pinned connection; for use by one thread at a time.
 
-    Raises QueryTooSlow where a question takes longer than `deadline_s`.
+    Keeps up to `cache_kib` KiB of the file in memory. Raises QueryTooSlow where a question takes longer
+    than `deadline_s`.
     """
 
-    def __init__(self, path: Path, *, deadline_s: float = QUERY_DEADLINE_S) -> None:
+    def __init__(
+        self, path: Path, *, deadline_s: float = QUERY_DEADLINE_S, cache_kib: int = CACHE_KIB
+    ) -> None:
         self._deadline_s = deadline_s
         self._until: float | None = None
         self._snippets: Snippets | None = None
@@ -75,7 +78,7 @@ class Reader:
         self._db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         self._db.pragma("query_only", True)
         self._db.pragma("trusted_schema", False)
-        self._db.pragma("cache_size", -_CACHE_KIB)
+        self._db.pragma("cache_size", -cache_kib)
         self._db.execute("BEGIN")
         select = "SELECT name, data, records FROM livesheets_sheets"
         rows = [(str(name), str(data), int(count)) for name, data, count in self._db.execute(select)]
