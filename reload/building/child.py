@@ -24,6 +24,7 @@ from typing import IO, Any, cast
 import apsw
 import orjson
 
+from reload import priority
 from reload.building.scratch import build_from_scratch
 from reload.disk import failed_build
 from reload.errors import BuildFailed, DataRejected, DiskFull, Problem, ReloadError
@@ -97,6 +98,7 @@ class BuildChild:
                 env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
                 start_new_session=True,
             )
+            priority.lower(self._child.pid, NICENESS)
             return self._child
 
     def close(self) -> None:
@@ -190,7 +192,6 @@ def _raise_for(job: Job, result: dict[str, Any] | None, status: int, errors: str
 def main() -> None:
     """The child: one job from standard input, progress and one result on standard output."""
     gc.disable()  # records make no cycles, and what there is ends with the process
-    os.nice(NICENESS)
     resource.setrlimit(resource.RLIMIT_AS, (BUILD_MEMORY_BYTES_MAX, BUILD_MEMORY_BYTES_MAX))
     given = orjson.loads(sys.stdin.buffer.readline())
     job = Job(**given | {"policy": DataPolicy(**given["policy"])})

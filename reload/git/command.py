@@ -23,6 +23,7 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 import git as gitpython
 
+from reload import priority
 from reload.errors import RepositoryError
 from reload.git import room
 from reload.git.credential import Credential
@@ -148,6 +149,7 @@ class Git:
                 start_new_session=True,
             )
             popen = cast("subprocess.Popen[bytes]", guard.proc)
+            priority.share(popen.pid)
             process = Process(guard, popen)
             self._running.add(process)
         return process

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import os
 import resource
 import socket
 import sys
@@ -24,7 +23,6 @@ CALLERS = 4
 ADDRESSES = 50
 DRIP_S = 1.0
 TIMEOUT_S = 30.0
-NICENESS = 10
 _FILES = 4_096
 _HEAD = f"POST {PATH} HTTP/1.1\r\nHost: x\r\n"
 _WRONG = "Authorization: Bearer a-token-that-was-never-right-0123456789\r\n"
@@ -97,7 +95,6 @@ def main() -> None:
         float(sys.argv[3]),
         int(sys.argv[4]),
     )
-    os.nice(NICENESS)  # a stranger's own work is done on other machines
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(_FILES, hard), hard))
     ended = threading.Event()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reload.building.child import BuildChild, Job
+from reload.building.child import NICENESS, BuildChild, Job
 from reload.errors import BuildFailed, DataRejected
 from tests.gitrepo import GitRepo
 from tests.reload.engine import opened
@@ -19,6 +19,8 @@ from tests.reload.policies import DEFAULT, FLAT, QUARANTINE, build, contents, re
 
 DEADLINE_S = 60.0
 _RECORD = "slug = 'ada'\n"
+# Others than root may tell the system so ten times a second, which a test cannot wait for.
+_SESSIONS_TAKE_TURNS = Path("/proc/self/autogroup").exists() and os.geteuid() == 0
 _READ_JOB = "import sys; sys.stdin.readline(); "
 
 
@@ -45,6 +47,20 @@ def repo(tmp_git: Callable[..., GitRepo]) -> GitRepo:
     made.write({".gitsheets/people.toml": FLAT, "people/ada.toml": _RECORD})
     made.commit()
     return made
+
+
+@pytest.mark.parametrize("whose", ["os.getpid()", "git"])
+def test_a_child_and_its_gits_let_everybody_go_first(repo: GitRepo, whose: str) -> None:
+    code = "import os, pathlib; "
+    if whose == "git":
+        code += f"from reload.git.command import Git; git = Git(pathlib.Path({str(repo.path / '.git')!r})); "
+        code += "git.start('cat-file', '--batch'); (git,) = git.pids(); "
+    code += f"session = pathlib.Path(f'/proc/{{{whose}}}/autogroup'); "
+    code += f"raise SystemExit(f'as nice as {{os.getpriority(os.PRIO_PROCESS, {whose})}}, its session '"
+    message = _fail(code + " + (session.read_text() if session.exists() else ''))")
+    assert f"as nice as {NICENESS}, " in message
+    if _SESSIONS_TAKE_TURNS:
+        assert message.endswith(f" nice {NICENESS}")
 
 
 def test_a_child_that_is_killed_is_a_failed_build_that_names_the_signal() -> None:
