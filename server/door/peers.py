@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -21,6 +22,7 @@ FORWARDED: Final = "X-Forwarded-For"
 # Whoever has one IPv6 address has at least this network of them.
 IPV6_PREFIX: Final = 64
 HOPS_MAX: Final = 32
+ADDRESS_CHARACTERS_MAX: Final = 100
 _WITH_PORT: Final = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?|(?P<v4>[0-9.]+):[0-9]{1,5}")
 
 Address = IPv4Address | IPv6Address
@@ -101,6 +103,11 @@ def _peer(address: Address) -> str:
 
 
 def _address(text: str) -> Address | None:
+    return _parsed(text) if len(text) <= ADDRESS_CHARACTERS_MAX else None
+
+
+@lru_cache(maxsize=1024)  # each request asks four times, and most come from few peers
+def _parsed(text: str) -> Address | None:
     found = _WITH_PORT.fullmatch(text)
     if found is not None:
         text = found["v6"] or found["v4"]
