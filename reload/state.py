@@ -69,13 +69,16 @@ class State:
             except _NOT_THE_FILE:
                 raise
             except (StoreError, apsw.Error) as error:
-                self._drop(f"{type(error).__name__}: {error}")
+                self.distrust(f"{type(error).__name__}: {error}")
         return self._from_scratch(to)
 
     def distrust(self, reason: str) -> None:
-        """Build anew at the next `advance`, since a reader found the file damaged."""
-        self._close_replaced()
-        self._drop(reason)
+        """Do not go on from the file: the next `advance` builds anew."""
+        self._note("state.unfit", reason=reason)
+        if self._store is not None:
+            self._unfit = (self._store.path, self._identity)
+            self._store.close()
+        self._store = None
 
     def give_up(self, snapshot: Snapshot) -> None:
         """Forget a snapshot that `advance` made and nobody got to see."""
@@ -120,18 +123,11 @@ class State:
             self._replaced.close()
         self._replaced = None
 
-    def _drop(self, reason: str) -> None:
-        self._note("state.unfit", reason=reason)
-        if self._store is not None:
-            self._unfit = (self._store.path, self._identity)
-            self._store.close()
-        self._store = None
-
     def _usable_store(self, to: Advance) -> Store | None:
         """The state file, brought back to what is served where an earlier swap failed; None: build anew."""
         store = self._store
         if store is not None and self._folder.identity(store.path) != self._identity:
-            self._drop(f"{store.path.name} was deleted or moved")
+            self.distrust(f"{store.path.name} was deleted or moved")
             self._unfit = None
         if self._store is None:
             self._store = self._warm_store()
@@ -139,7 +135,7 @@ class State:
         if store is None:
             return None
         if to.repository.resolve(store.commit) is None:
-            self._drop(f"{store.path.name} holds a commit that the repository lacks")
+            self.distrust(f"{store.path.name} holds a commit that the repository lacks")
             return None
         if to.served is not None and store.commit != to.served.commit:
             self._write(store, to.repository, to.served.commit)
