@@ -98,9 +98,10 @@ class Builder:
     def prepare(self, request: Request) -> Prepared:
         """Everything up to the swap; raises a ReloadError with nothing changed for readers or refs.
 
-        What can be mended by itself, a damaged repository or a stuck lock, is, once.
+        What can be mended by itself, such as a damaged repository or a stuck lock, is, once.
         """
         begun = time.time()
+        self._keeper.clear()
         try:
             prepared = self._prepare(request)
         except ReloadError as error:

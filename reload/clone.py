@@ -61,11 +61,14 @@ class Clone:
             self._make(self.git_dir)
         return self._opened()
 
-    def clear_after_failure(self, ours: Container[int], begun: float, *, died: bool) -> bool:
-        """Remove what a git that failed left behind, as `reload.git.leftovers` says; whether it left any."""
+    def clear_after_failure(self, ours: Container[int], begun: float, *, died: bool) -> bool | None:
+        """Remove what a git that failed left behind, as `reload.git.leftovers` says; whether it left any.
+
+        None, and nothing is removed, while a git of somebody else runs on the repository.
+        """
         removed = clear_after_failure(self.git_dir, ours, begun, died=died)
-        self._tell(removed)
-        return bool(removed)
+        self._tell(removed or [])
+        return None if removed is None else bool(removed)
 
     def require_room(self) -> None:
         """Raise FetchFailed where the disk has less room than a fetch should begin with."""

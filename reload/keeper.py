@@ -9,6 +9,7 @@ from collections.abc import Callable
 from reload.clone import Clone, is_damage
 from reload.errors import BranchMissing, FetchFailed, ReloadError, RepositoryError
 from reload.git.command import GitTimedOut
+from reload.git.fetch_failures import PRUNED
 from reload.prepared import Phases
 from reload.repository import Repository
 
@@ -27,6 +28,7 @@ class Keeper:
         self._questions_guard = threading.Lock()
         self._stopped = False
         self._mended = False
+        self._uncleared: tuple[float, bool] | None = None  # since when, and whether a git died
         self.reached = False
 
     @property
@@ -71,13 +73,14 @@ class Keeper:
         """Do what can be done about an error; whether that makes another try worth while.
 
         `begun` is when the reload began, in seconds since 1970. A damaged repository is replaced by a
-        fresh clone, and not once more before a reload went without damage; locks of the dead are cleared.
+        fresh clone, and not once more before a reload went without damage; locks of the dead are cleared;
+        what another git removed on its way is fetched again.
         """
         reason = getattr(error, "reason", "")
         if reason:
             died = reason in ("timeout", "killed")
-            cleared = self._clone.clear_after_failure(self._pids(), begun, died=died)
-            if reason == "lock-stuck" and cleared:
+            cleared = self._clear(begun, died=died)
+            if reason == PRUNED or (reason == "lock-stuck" and cleared):
                 return True
         if not is_damage(error):
             self._mended = False
@@ -88,6 +91,12 @@ class Keeper:
         with phases("replace"):
             self.replace(str(error))
         return True
+
+    def clear(self) -> None:
+        """Remove what an earlier failure left while another git was in the way; no ref may be locked."""
+        if self._uncleared is not None:
+            begun, died = self._uncleared
+            self._clear(begun, died=died)
 
     def worked(self) -> None:
         """Note that a reload met no damage."""
@@ -107,7 +116,7 @@ class Keeper:
                 self._note("repository.packed")
         except RepositoryError as error:  # the next reload tries again
             died = isinstance(error, GitTimedOut)
-            self._clone.clear_after_failure(self._pids(), begun, died=died)
+            self._clear(begun, died=died)
             self._note("repository.pack_failed", reason=str(error))
 
     def contains(self, tip: str, abbreviated: str) -> bool:
@@ -156,6 +165,14 @@ class Keeper:
                     old.close()
         if self._stopped:
             self.stop()
+
+    def _clear(self, begun: float, *, died: bool) -> bool:
+        """Remove what a git left that failed, now or when no other git is in the way; whether it left any."""
+        if self._uncleared is not None:
+            begun, died = min(begun, self._uncleared[0]), died or self._uncleared[1]
+        cleared = self._clone.clear_after_failure(self._pids(), begun, died=died)
+        self._uncleared = (begun, died) if cleared is None else None
+        return bool(cleared)
 
     def _pids(self) -> frozenset[int]:
         running = (each.pids() for each in (self._questions, self._opened) if each is not None)

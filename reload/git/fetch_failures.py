@@ -10,6 +10,8 @@ from reload.errors import FetchFailed
 from reload.git.command import GitFailed
 
 UNREACHABLE = "unreachable"
+# Another git removed what had arrived, as `git gc --prune=now` does with what no ref names yet.
+PRUNED = "pruned"
 # git only warns of it, and leaves the branch where it was.
 SHALLOW = "shallow roots are not allowed"
 # What git, ssh and curl print -> the reason; the first that is found counts.
@@ -33,6 +35,7 @@ _REASONS = tuple(
         (r"returned error: 5", "host-error"),
         (r"mismatched algorithms", "object-format"),
         (r"\.lock': file exists", "lock-stuck"),
+        (r"/objects/.*(tmp_\w+|pack-[0-9a-f]+\.\w+)\b.*: no such file or directory", PRUNED),
         (r"not found|does not appear to be a git repository|does not exist|no such file or directory",
          "not-found"),
     )
@@ -49,6 +52,7 @@ _NEXT_STEPS = {
     "too-large": "what arrives is larger than is allowed; look at what was pushed, or allow larger packs",
     "out-of-memory": "a file of gigabytes may have been pushed, or this machine has too little memory",
     "shallow": "the remote is a shallow clone; make it whole there by `git fetch --unshallow`",
+    PRUNED: "another git, such as `git gc --prune=now`, removed what was arriving; it should not run here",
     "object-refused": "find it by `git fsck` in the data repository, and rewrite the commits that hold it",
 }
 

@@ -20,6 +20,7 @@ _END_DEADLINE_S = 10.0
 _LOOK_AGAIN_S = 0.005
 _PROC = Path("/proc")
 _BECOME_GIT = ("sh", "env")  # with which `reload.git.room` starts it
+_KEPT_BY_FETCH = b"fetch-pack "  # by itself, until a ref names what arrived; others keep packs for good
 _LOCKS = ("*.lock", "objects/info/**/*.lock", "objects/pack/*.lock", "objects/*.lock")
 _TEMPORARIES = ("pack/tmp_*", "pack/.tmp-*", "??/tmp_obj_*", "incoming-*", "tmp_objdir-*")
 
@@ -52,15 +53,17 @@ def clear_at_start(git_dir: Path) -> list[Leftover]:
     return [Leftover("process", str(pid), 0.0) for pid in ended] + removed
 
 
-def clear_after_failure(git_dir: Path, ours: Container[int], begun: float, *, died: bool) -> list[Leftover]:
+def clear_after_failure(
+    git_dir: Path, ours: Container[int], begun: float, *, died: bool
+) -> list[Leftover] | None:
     """Remove what a git left that failed; `begun` is when it was started, in seconds since 1970.
 
     Half-written files that came since then go, and, where it `died` without a chance to remove them,
-    such locks. Other locks go when they are older than LOCK_AGE_MIN_S. Nothing goes while any git but
-    `ours` runs on the repository.
+    such locks. Other locks go when they are older than LOCK_AGE_MIN_S. Nothing goes, and the answer is
+    None, while any git but `ours` runs on the repository.
     """
     if any(process.pid not in ours for process in git_processes(git_dir)):
-        return []
+        return None
     old = time.time() - LOCK_AGE_MIN_S
     removed = _remove(git_dir, old)
     for kind, path in _leftovers(git_dir):
@@ -135,7 +138,14 @@ def _leftovers(git_dir: Path) -> list[tuple[str, Path]]:
     locks = [path for pattern in _LOCKS for path in _matching(git_dir, pattern)]
     locks += _matching(git_dir / "refs", "**/*.lock")
     files = [path for pattern in _TEMPORARIES for path in _matching(git_dir / "objects", pattern)]
+    files += filter(_is_kept_by_fetch, _matching(git_dir, "objects/pack/*.keep"))
     return [("lock", path) for path in locks] + [("temporary", path) for path in files]
+
+
+def _is_kept_by_fetch(path: Path) -> bool:
+    with contextlib.suppress(OSError), path.open("rb") as keep:
+        return keep.read(len(_KEPT_BY_FETCH)) == _KEPT_BY_FETCH
+    return False
 
 
 def _matching(folder: Path, pattern: str) -> Iterator[Path]:

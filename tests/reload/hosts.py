@@ -24,9 +24,12 @@ _BLOB_BYTES = 65_536
 
 @dataclass(frozen=True)
 class Fault:
-    """After `after` bytes of its answer the host is silent, drips, hangs up, or garbles what follows."""
+    """After `after` bytes of its answer the host is silent, drips, hangs up, or garbles what follows.
 
-    kind: Literal["none", "silence", "drip", "hang-up", "garble"]
+    A pause lasts until the host is told to go on.
+    """
+
+    kind: Literal["none", "silence", "drip", "hang-up", "garble", "pause"]
     after: int = 0
 
 
@@ -36,6 +39,8 @@ class GitHost:
     def __init__(self, folder: Path, fault: Fault) -> None:
         self.fault = fault
         self.sent = 0
+        self.paused = threading.Event()
+        self._going_on = threading.Event()
         self._folder = folder
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._ended = threading.Event()
@@ -45,12 +50,17 @@ class GitHost:
         """The address of one repository."""
         return f"git://127.0.0.1:{self._listener.getsockname()[1]}/{name}"
 
+    def go_on(self) -> None:
+        """Send the rest of every answer that is, or would be, held back."""
+        self._going_on.set()
+
     def __enter__(self) -> GitHost:
         self._run(self._accept)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._ended.set()
+        self.go_on()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -96,10 +106,15 @@ class GitHost:
             caller.sendall(good)
             self.sent += len(good)
             rest = piece[len(good) :]
-            if rest and self.fault.kind != "garble":
+            if rest and self.fault.kind == "pause":
+                self.paused.set()
+                self._going_on.wait()
+                caller.sendall(rest)
+            elif rest and self.fault.kind == "garble":
+                caller.sendall(bytes(each ^ 0x55 for each in rest))
+            elif rest:
                 self._fail(caller, rest)
                 return
-            caller.sendall(bytes(each ^ 0x55 for each in rest))
 
     def _fail(self, caller: socket.socket, rest: bytes) -> None:
         if self.fault.kind == "hang-up":

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fnmatch
 import functools
 import os
 import shutil
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import subprocess
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ParamSpec
 
@@ -23,7 +25,7 @@ from reload.state_folder import StateFolder
 from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.sample import DEFINITIONS, people
 from tests.end_to_end.waiting import eventually
-from tests.gitrepo import Content, GitRepo, run_git
+from tests.gitrepo import ISOLATION, Content, GitRepo, run_git
 from tests.reload.hosts import HOST_MARK
 
 SHEETS = ("people", "notes")
@@ -102,7 +104,7 @@ class Place:
 
     def leftovers(self) -> list[str]:
         """Lock files and half-written files in the server's own repository."""
-        patterns = ("*.lock", "tmp_*", ".tmp-*", "incoming-*")
+        patterns = ("*.lock", "*.keep", "tmp_*", ".tmp-*", "incoming-*")
         found = []
         for folder, folders, files in os.walk(self.git_dir):  # git may remove some meanwhile
             for name in (*folders, *files):
@@ -123,6 +125,28 @@ class Place:
             if about and Path(os.fsdecode(words.split(b"\0")[0])).name.startswith("git"):
                 found[int(entry.name)] = words.replace(b"\0", b" ").decode(errors="replace")
         return found
+
+
+@contextlib.contextmanager
+def running(git_dir: Path, *command: str, **options: object) -> Iterator[subprocess.Popen[bytes]]:
+    """A git that runs until the end of the block."""
+    process = subprocess.Popen(
+        [*command, "cat-file", "--batch"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | ISOLATION,
+        **options,  # type: ignore[call-overload]
+    )
+    try:
+        process.stdin.write(b"HEAD\n")
+        process.stdin.flush()
+        assert process.stdout.readline()  # it has started, and is git by now
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
 
 
 class Engine:

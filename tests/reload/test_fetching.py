@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from reload.errors import FetchFailed
 from reload.outcome import Outcome
+from tests.end_to_end.waiting import DEADLINE_S, eventually
 from tests.gitrepo import GitRepo, run_git
 from tests.ports import free_port
 from tests.reload.hosts import Fault, GitHost, HttpHost, SilentHost
-from tests.reload.rig import Engine, Place, on_a_loop
+from tests.reload.rig import Engine, Place, on_a_loop, running
 from tests.small_disk import small_disk
 
 SHORT_S = 0.8
@@ -173,6 +177,41 @@ async def test_what_arrives_broken_is_not_used_and_is_no_damage_of_ours(
             assert engine.noted("repository.replaced") == []
             host.fault = Fault("none")
             await engine.forwards(new)
+
+
+@contextlib.asynccontextmanager
+async def pruned_on_its_way(place: Place) -> AsyncIterator[tuple[Engine, asyncio.Task[Outcome], GitHost]]:
+    """A reload whose pack another git has removed, half of it having come; the host holds back the rest."""
+    place.remote.push({"photos/large.bin": os.urandom(1 << 20)})
+    with GitHost(place.folder, Fault("pause", 1 << 19)) as host:
+        async with Engine(place, remote=host.url("remote.git")) as engine:
+            reload = asyncio.create_task(engine.reload())
+            await asyncio.to_thread(host.paused.wait, DEADLINE_S)
+            await asyncio.to_thread(eventually, place.leftovers, "it arrives")
+            place.git("prune", "--expire=now")
+            assert place.leftovers() == []
+            yield engine, reload, host
+
+
+@on_a_loop
+async def test_what_another_git_prunes_on_its_way_is_fetched_again(place: Place) -> None:
+    async with pruned_on_its_way(place) as (engine, reload, host):
+        host.go_on()
+        assert (await reload).outcome == "fast-forwarded"
+        engine.is_whole(place.remote.head)
+
+
+@on_a_loop
+async def test_what_lies_about_while_another_git_runs_is_removed_by_a_later_reload(place: Place) -> None:
+    async with pruned_on_its_way(place) as (engine, reload, host):
+        litter = place.git_dir / "objects" / "pack" / "tmp_idx_aB3"
+        with running(place.git_dir, "git", cwd=place.git_dir):
+            litter.touch()  # as git leaves one, where the pack went a moment later
+            host.go_on()
+            assert (await reload).outcome == "fast-forwarded"
+            assert litter.exists()
+        assert (await engine.reload()).outcome == "in-sync"
+        engine.is_whole(place.remote.head)
 
 
 @on_a_loop

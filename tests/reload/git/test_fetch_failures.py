@@ -24,6 +24,8 @@ _UNKNOWN = """No ED25519 host key is known for git.example.org and you have requ
 Host key verification failed."""
 _PASSPHRASE = """Load key "/home/data/.ssh/id_ed25519": incorrect passphrase supplied to decrypt private key
 git@git.example.org: Permission denied (publickey)."""
+_PRUNED = """error: unable to write file /d/objects/pack/pack-97e0.pack: No such file or directory
+fatal: unable to rename temporary '*.pack' file to '/d/objects/pack/pack-97e0.pack'"""
 _FSCK = "error: object 30f5f37caf77641b61ae14aaf4051fd16524e695: treeNotSorted: not properly sorted"
 
 
@@ -63,6 +65,13 @@ _FSCK = "error: object 30f5f37caf77641b61ae14aaf4051fd16524e695: treeNotSorted: 
             "not-writable",
             "/d/refs/x.lock",
         ),
+        (
+            "fatal: cannot open packfile '/objects/pack/tmp_pack_G9' for reading: No such file or directory\n"
+            "fatal: fetch-pack: invalid index-pack output",
+            "pruned",
+            "tmp_pack_G9",
+        ),
+        (f"{_PRUNED}\nfatal: index-pack failed", "pruned", "git gc --prune=now"),
         ("fatal: unable to create temporary file: Read-only file system", "not-writable", "Read-only"),
         ("", "unreachable", "status 128"),
     ],

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,7 +19,7 @@ from reload.git.leftovers import (
 )
 from tests.end_to_end.waiting import eventually
 from tests.gitrepo import ISOLATION
-from tests.reload.rig import Engine, Place, on_a_loop
+from tests.reload.rig import Engine, Place, on_a_loop, running
 
 LOCKS = (
     "refs/remotes/origin/main.lock",
@@ -35,7 +33,13 @@ LOCKS = (
     "objects/info/commit-graph.lock",
     "objects/pack/multi-pack-index.lock",
 )
-TEMPORARIES = ("objects/pack/tmp_pack_aB3", "objects/pack/.tmp-12-pack-x.idx", "objects/17/tmp_obj_Zz")
+TEMPORARIES = (
+    "objects/pack/tmp_pack_aB3",
+    "objects/pack/.tmp-12-pack-x.idx",
+    "objects/pack/pack-a1.keep",
+    "objects/17/tmp_obj_Zz",
+)
+KEPT = b"fetch-pack 12 on here\n"
 QUARANTINE = "objects/tmp_objdir-incoming-Xy/17/tmp_obj_1"
 
 
@@ -44,7 +48,7 @@ def litter(git_dir: Path, age_s: float, names: tuple[str, ...] = (*LOCKS, *TEMPO
     for name in names:
         path = git_dir / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        path.write_bytes(KEPT if path.suffix == ".keep" else b"")
         for each in (path, *path.parents):
             if each.name.startswith(("tmp_", ".tmp-")) or each == path:
                 os.utime(each, (time.time() - age_s,) * 2)
@@ -53,28 +57,6 @@ def litter(git_dir: Path, age_s: float, names: tuple[str, ...] = (*LOCKS, *TEMPO
 def left(git_dir: Path) -> set[str]:
     """What still lies there."""
     return {name for name in (*LOCKS, *TEMPORARIES, QUARANTINE) if (git_dir / name).exists()}
-
-
-@contextlib.contextmanager
-def running(git_dir: Path, *command: str, **options: object) -> Iterator[subprocess.Popen[bytes]]:
-    """A git that runs until the end of the block."""
-    process = subprocess.Popen(
-        [*command, "cat-file", "--batch"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=os.environ | ISOLATION,
-        **options,  # type: ignore[call-overload]
-    )
-    try:
-        process.stdin.write(b"HEAD\n")
-        process.stdin.flush()
-        assert process.stdout.readline()  # it has started, and is git by now
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        process.stdin.close()
-        process.stdout.close()
 
 
 @pytest.mark.parametrize("age_s", [0, 3 * LOCK_AGE_MIN_S])
@@ -129,7 +111,7 @@ def test_a_git_of_somebody_else_is_left_alone_and_so_are_its_locks(place: Place,
     with running(place.git_dir, *command, **options) as somebody:
         litter(place.git_dir, 1, LOCKS)
         litter(place.git_dir, 2 * LOCK_AGE_MIN_S, TEMPORARIES)
-        assert clear_after_failure(place.git_dir, (), time.time() - 60, died=True) == []
+        assert clear_after_failure(place.git_dir, (), time.time() - 60, died=True) is None
         removed = clear_at_start(place.git_dir)
         assert {each.name for each in removed} == set(TEMPORARIES)
         assert left(place.git_dir) == set(LOCKS)
@@ -140,7 +122,8 @@ def test_a_git_of_somebody_else_is_left_alone_and_so_are_its_locks(place: Place,
 @pytest.mark.parametrize("died", [False, True])
 def test_after_a_failure_goes_what_came_since_and_what_is_old(place: Place, died: bool) -> None:
     begun = time.time() - 5
-    young, old = ("index.lock", "objects/pack/tmp_pack_aB3"), ("config.lock", "objects/17/tmp_obj_Zz")
+    young = ("index.lock", "objects/pack/tmp_pack_aB3", "objects/pack/pack-a1.keep")
+    old = ("config.lock", "objects/17/tmp_obj_Zz")
     before = ("HEAD.lock", "objects/pack/.tmp-12-pack-x.idx")
     litter(place.git_dir, 1, young)
     litter(place.git_dir, 2 * LOCK_AGE_MIN_S, old)
@@ -153,6 +136,8 @@ def test_nothing_that_is_no_leftover_is_touched(place: Place) -> None:
     place.git("update-ref", "refs/heads/tmp_lock", "main")
     place.git("pack-refs", "--all")
     place.git("update-ref", "refs/heads/x.lockless", "main")
+    for number, reason in enumerate((b"", b"for the archive\n")):
+        (place.git_dir / f"objects/pack/pack-{number}.keep").write_bytes(reason)
     before = sorted(path for path in place.git_dir.rglob("*") if path.is_file())
     assert clear_at_start(place.git_dir) == []
     assert sorted(path for path in place.git_dir.rglob("*") if path.is_file()) == before
