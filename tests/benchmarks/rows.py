@@ -81,7 +81,7 @@ def at_most(limit: float, unit: str) -> Bar:
 
 
 def _times(ours: float, theirs: float) -> str:
-    return f"{ours / theirs:.2f}x"
+    return f"{ours / theirs:.2f}x" if theirs else "endless"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import contextlib
 import http.client
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email.message import Message
 from typing import Any
@@ -100,6 +100,20 @@ class Client:
         samples = (line.rpartition(" ") for line in lines if not line.startswith("#"))
         return {name: float(value) for name, _, value in samples}
 
+    @contextlib.contextmanager
+    def asked(self, method: str, path: str, requests: Sequence[object]) -> Iterator[list[Connection]]:
+        """Connections on which a bearer has sent these requests as JSON (None: no body), one each.
+
+        None of the answers has been read.
+        """
+        headers = {"Authorization": f"Bearer {SECRET}"}
+        with contextlib.ExitStack() as opened:
+            connections = [opened.enter_context(self.connection()) for _ in requests]
+            for connection, request in zip(connections, requests, strict=True):
+                body = None if request is None else json.dumps(request).encode()
+                connection.send(method, path, body, headers)
+            yield connections
+
     def connection(self) -> Connection:
         """A connection that is kept alive between requests."""
         return Connection(self.port)
@@ -132,7 +146,17 @@ class Connection:
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Reply:
         """The answer to one request."""
+        self.send(method, path, body, headers)
+        return self.answer()
+
+    def send(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Send one request, whole."""
         self._http.request(method, path, body, dict(headers or {}))
+
+    def answer(self) -> Reply:
+        """The answer to the request that was sent."""
         answer = self._http.getresponse()
         return Reply(answer.status, answer.headers, answer.read())
 

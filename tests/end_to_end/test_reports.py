@@ -6,6 +6,7 @@ import gzip
 import json
 import threading
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -127,8 +128,10 @@ def test_sentry_is_told_where_its_package_is_installed(
     bad = remote.push({"people/p01.toml": "name = = 1\n"})
     assert server.client.reload().status == 500
     assert server.client.get("/nowhere").status == 404
+    sent = partial(listener.bodies, "/api/7/envelope/")
+    eventually(lambda: any(b"message" in body for body in sent()), "Sentry is told")
     server.stop()
-    (envelope,) = [body for body in listener.bodies("/api/7/envelope/") if b"message" in body]
+    (envelope,) = [body for body in sent() if b"message" in body]
     lines = [json.loads(line) for line in envelope.splitlines()]
     event = next(line for line in lines if "message" in line)
     assert bad[:12] in event["message"]

@@ -97,8 +97,10 @@ def test_an_empty_remote_is_waited_for_and_its_first_push_served(
     not_ready(server, "branch-missing")
     first = empty_remote.push(SAMPLE)
     reply = server.client.reload({"commitHash": first, "branch": "main"})
-    assert (reply.status, reply.json["oldCommit"], reply.json["newCommit"]) == (200, None, first)
-    assert reply.json["changes"]["people"] == {"added": 60, "modified": 0, "removed": 0}
+    assert (reply.status, reply.json["newCommit"]) == (200, first)
+    swapped = server.log.wait_for("reload.swapped", new_commit=first)  # the call's, or the server's own try
+    assert swapped["old_commit"] is None
+    assert swapped["changes"]["people"] == [60, 0, 0]
     assert fresh(server.client)
     assert server.client.get("/api/people").status == 200
 

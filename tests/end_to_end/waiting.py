@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 # Generous, since machines are shared; a promise that holds is seen long before.
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 _LOOK_AGAIN_S = 0.005
 
 T = TypeVar("T")

@@ -221,7 +221,7 @@ def stand(folder: Path, **environment: str) -> Iterator[Stand]:
         if started:
             asyncio.run_coroutine_threadsafe(started[0][0].stop(), started[0][2]).result(DEADLINE_S)
         thread.join(DEADLINE_S)
-        logs.close()
+        logs.close(DEADLINE_S)
         structlog.configure(**before)  # what a stand around this one logs goes to its own log again
 
 

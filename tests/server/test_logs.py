@@ -18,6 +18,7 @@ import structlog
 from server.environment.secret import Secret
 from server.log.redaction import Redactor
 from server.logs import Logs, configure
+from tests.end_to_end.waiting import DEADLINE_S
 
 SECRET = "s3cret/+\"'" + "0123456789abcdef" * 2
 HOSTILE = "a\r\nb\x1b[2J\x00c\u2028d\u2029e\x85f\x9bg\x7fh\u202ei\U000e0041j"
@@ -57,7 +58,7 @@ def written(start: Start) -> Callable[..., list[dict[str, Any]]]:
         stream = io.StringIO()
         logs = start("json", "debug", stream, Redactor(secrets))
         log(structlog.get_logger())
-        assert logs.close()
+        assert logs.close(DEADLINE_S)
         return [orjson.loads(line) for line in stream.getvalue().splitlines()]
 
     return write
@@ -67,7 +68,7 @@ def console_lines(start: Start, log: Callable[[Any], object], *secrets: Secret) 
     stream = io.StringIO()
     logs = start("console", "debug", stream, Redactor(secrets))
     log(structlog.get_logger())
-    assert logs.close()
+    assert logs.close(DEADLINE_S)
     return stream.getvalue().split("\n")[:-1]
 
 
@@ -244,7 +245,7 @@ def test_a_log_that_nobody_takes_says_how_much_of_it_is_missing(start: Start) ->
             logs = start("json", "info", stream, pending_bytes_max=150)
             structlog.get_logger().info("x.happened", text="x" * 200)
             structlog.get_logger().info("x.happened")
-            assert logs.close()
+            assert logs.close(DEADLINE_S)
         lines = [orjson.loads(line) for line in reader]
     assert logs.dropped() == 1
     assert [line["event"] for line in lines] == ["x.happened", "log.dropped"]
@@ -256,7 +257,7 @@ def test_the_short_way_escapes_what_the_long_one_does(start: Start) -> None:
     logs = start("json", "debug", stream)
     for path in ("/api/people", HOSTILE, "/höhe", "\udce9"):
         logs.plain({"event": "request.finished", "path": path})
-    assert logs.close()
+    assert logs.close(DEADLINE_S)
     lines = stream.getvalue().split("\n")[:-1]
     assert all(line.isprintable() for line in lines)
     paths = [orjson.loads(line)["path"] for line in lines]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.end_to_end.arrivals import await_arrivals
-from tests.end_to_end.client import RELOAD_PATH, SECRET, Client, Reply
+from tests.end_to_end.client import RELOAD_PATH, SECRET, Client, Connection
 from tests.end_to_end.git_on_path import GitOnPath
 from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.sample import person
@@ -23,13 +24,12 @@ def callers() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-def call_while_fetching(
-    client: Client, callers: ThreadPoolExecutor, requests: list[object]
-) -> list[Future[Reply]]:
-    """Calls that have all arrived when this returns, though none can be answered yet."""
-    calls = [callers.submit(client.reload, request) for request in requests]
-    await_arrivals(client, len(requests))
-    return calls
+@contextlib.contextmanager
+def called_while_fetching(client: Client, requests: list[object]) -> Iterator[list[Connection]]:
+    """Calls that have all arrived, though none can be answered yet."""
+    with client.asked("POST", RELOAD_PATH, requests) as calls:
+        await_arrivals(client)
+        yield calls
 
 
 def test_ten_calls_at_once_cost_two_fetches_and_every_answer_is_true(
@@ -38,16 +38,18 @@ def test_ten_calls_at_once_cost_two_fetches_and_every_answer_is_true(
     client, old = server.client, remote.head
     first = remote.push({"people/p01.toml": person(1, name="First")})
     fetches = git.calls("fetch")
-    with git.gate("after-fetch") as gate:
-        early = callers.submit(client.reload, {"commitHash": first})
-        gate.reached()
-        second = remote.push({"people/p01.toml": person(1, name="Second")})
-        late = call_while_fetching(client, callers, [{"commitHash": second}] * 5 + [None] * 4)
-    assert early.result().json["newCommit"] in (first, second)
-    assert early.result().json["oldCommit"] == old
-    for reply in (call.result() for call in late):
-        assert reply.status == 200, reply
-        assert reply.json["newCommit"] == second  # none is content with a fetch that began before it asked
+    with contextlib.ExitStack() as calls:
+        with git.gate("after-fetch") as gate:
+            early = callers.submit(client.reload, {"commitHash": first})
+            gate.reached()
+            second = remote.push({"people/p01.toml": person(1, name="Second")})
+            requests = [{"commitHash": second}] * 5 + [None] * 4
+            late = calls.enter_context(called_while_fetching(client, requests))
+        assert early.result().json["newCommit"] in (first, second)
+        assert early.result().json["oldCommit"] == old
+        for reply in (call.answer() for call in late):
+            assert reply.status == 200, reply
+            assert reply.json["newCommit"] == second  # not content with a fetch that began before it asked
     assert git.calls("fetch") - fetches == 2
     assert client.get("/api/people/p01").data["record"]["name"] == "Second"
 
@@ -57,12 +59,14 @@ def test_ten_calls_while_the_remote_is_gone_are_all_told_so(
 ) -> None:
     remote.vanish()
     fetches = git.calls("fetch")
-    with git.gate("before-fetch") as gate:
-        first = callers.submit(server.client.reload)
-        gate.reached()
-        others = call_while_fetching(server.client, callers, [None] * (CALLERS - 1))
-    for call in (first, *others):
-        call.result().problem(502, "fetch-failed")
+    with contextlib.ExitStack() as calls:
+        with git.gate("before-fetch") as gate:
+            first = callers.submit(server.client.reload)
+            gate.reached()
+            requests = [None] * (CALLERS - 1)
+            others = calls.enter_context(called_while_fetching(server.client, requests))
+        for reply in (first.result(), *(call.answer() for call in others)):
+            reply.problem(502, "fetch-failed")
     assert git.calls("fetch") - fetches == 2
 
 

@@ -302,6 +302,7 @@ def test_without_a_remote_a_reload_reads_the_local_branch(
     bare = remote.author.bare_clone(tmp_path / "data.git")
     server = serve(tmp_path, None)
     server.ready(old)
+    server.log.wait_for("reload.unchanged", trigger="startup")
     new = remote.commit({"people/p07.toml": person(7, name="Renamed")})
     remote.author.push(bare)
     in_sync(server.client.reload({"commitHash": old}), old)

@@ -34,7 +34,8 @@ def test_a_push_without_a_webhook_becomes_visible(server: ServerProcess, remote:
 
 
 def test_quiet_polls_are_counted_and_not_logged(server: ServerProcess) -> None:
-    server.log.wait_for("reload.swapped", new_commit=server.client.get("/api").commit)
+    server.client.get("/healthz", X_Request_Id="quiet-from-here")
+    server.log.wait_for("request.finished", request_id="quiet-from-here")
     before, polls = len(server.log.lines), server.client.metrics().get(POLLS, 0)
     eventually(lambda: server.client.metrics().get(POLLS, 0) >= polls + 2, "two polls")
     lines = [line for line in server.log.lines[before:] if line["event"] != "request.finished"]
@@ -45,11 +46,11 @@ def test_polling_survives_a_remote_that_goes_and_comes_back(
     server: ServerProcess, remote: DataRemote
 ) -> None:
     old = remote.head
-    new = remote.push({"people/p01.toml": person(1, name="Renamed")})
     remote.vanish()
     eventually(lambda: server.client.status()["poll"]["consecutiveFailures"] >= 1, "a poll failed")
     assert server.client.get("/readyz").json == {"ready": True, "fresh": False, "commit": old}
     remote.return_()
+    new = remote.push({"people/p01.toml": person(1, name="Renamed")})
     server.ready(new)
     status = server.client.status()
     assert (status["fresh"], status["poll"]["consecutiveFailures"]) == (True, 0)

@@ -269,7 +269,9 @@ def test_a_server_that_stops_first_ends_what_it_accepted(tmp_path: Path) -> None
         assert deliver(server, github.request(github.push("refs/heads/main", commit), "1")).status == 202
     (ended,) = server.log("acceptance.ended")
     assert ended["outcome"] == "fast-forwarded"
-    assert server.lines()[-1]["event"] == "server.stopped"
+    # The module's own server, which goes on, may tell of those whom it refused a second ago.
+    ours = [line["event"] for line in server.lines() if line["event"] != "attempt.refused"]
+    assert ours[-1] == "server.stopped"
 
 
 def test_many_deliveries_at_once_share_reloads(server: Stand, name: str) -> None:

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TextIO
 
 from server.log.writer import LogWriter
+from tests.end_to_end.waiting import DEADLINE_S
 
 
 def no_report(_lost: int) -> bytes:
@@ -38,7 +39,7 @@ def test_a_blocked_log_pipe_delays_nobody_and_what_is_lost_is_counted() -> None:
 
         lines = (line for line in reader if line.startswith(b"line"))
         assert list(islice(lines, 100)) == [b"line %04d\n" % number for number in range(100)]
-        assert writer.close()
+        assert writer.close(DEADLINE_S)
 
 
 def test_after_a_blockade_the_log_says_how_many_lines_are_missing() -> None:
@@ -51,7 +52,7 @@ def test_after_a_blockade_the_log_says_how_many_lines_are_missing() -> None:
         assert not writer.close(0)
         lines = (line for line in reader if not line.startswith(b"x"))
         assert sorted(islice(lines, 4)) == [b"lost\n", b"lost\n", b"one\n", b"two\n"]
-        assert writer.close()
+        assert writer.close(DEADLINE_S)
 
 
 def test_closing_writes_what_waits_and_later_lines_are_dropped() -> None:
@@ -59,8 +60,8 @@ def test_closing_writes_what_waits_and_later_lines_are_dropped() -> None:
     writer = LogWriter(stream, no_report)
     for number in range(5000):
         writer.write(b"%d\n" % number)
-    assert writer.close()
-    assert writer.close()
+    assert writer.close(DEADLINE_S)
+    assert writer.close(DEADLINE_S)
     assert stream.getvalue().split() == [str(number) for number in range(5000)]
     writer.write(b"late\n")
     assert writer.dropped() == 1
@@ -72,7 +73,7 @@ def test_a_reader_that_went_away_stops_nobody() -> None:
     with os.fdopen(writing, "w") as stream:
         writer = LogWriter(stream, no_report)
         writer.write(b"one\n")
-        assert writer.close()
+        assert writer.close(DEADLINE_S)
         assert writer.dropped() == 1
 
 
@@ -85,7 +86,7 @@ def test_a_non_blocking_descriptor_loses_nothing() -> None:
         for line in lines:
             writer.write(line)
         assert [reader.readline() for _ in lines] == lines
-        assert writer.close()
+        assert writer.close(DEADLINE_S)
 
 
 def test_lines_of_several_threads_stay_whole() -> None:
@@ -101,6 +102,6 @@ def test_lines_of_several_threads_stay_whole() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert writer.close()
+    assert writer.close(DEADLINE_S)
     lines = stream.getvalue().split()
     assert {line: lines.count(line) for line in set(lines)} == {n * 50: 500 for n in "abc"}
