@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from reload.disk import free_bytes
+from tests.end_to_end.waiting import eventually
 
 
 class SmallDisk:
@@ -53,4 +54,4 @@ def small_disk(folder: Path, size: int) -> Iterator[SmallDisk]:
         subprocess.run(["cp", "-a", f"{aside}/.", str(folder)], check=True)
         yield SmallDisk(folder)
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        eventually(lambda: subprocess.run(["umount", str(folder)]).returncode == 0, "nobody uses the disk")

@@ -58,7 +58,7 @@ class BuildChild:
         self._deadline_s = deadline_s
         self._command = list(command)
         self._child: subprocess.Popen[bytes] | None = None
-        self._orphans: set[int] = set()  # what the child had started when it was ended
+        self._ended: list[int] = []  # the child, and what it had started when it was ended
         self._guard = threading.Lock()
         self._closed = False
 
@@ -77,7 +77,7 @@ class BuildChild:
             timer.cancel()
             self._kill(child)
             status = child.wait()
-            _await(self._orphans)
+            _await(self._ended)
             listener.join()
             for pipe in (child.stdin, child.stdout, child.stderr):
                 cast("IO[bytes]", pipe).close()
@@ -114,17 +114,16 @@ class BuildChild:
 
     def _kill(self, child: subprocess.Popen[bytes]) -> None:
         """End the child with every git that it started, each of which leads a group of its own."""
-        started = _started_by(child.pid)
-        self._orphans.update(started)
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(child.pid, signal.SIGKILL)
-        for pid in started:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
+        ended = [child.pid, *_started_by(child.pid)]
+        self._ended += ended
+        for pid in ended:
+            for kill in (os.killpg, os.kill):  # what it starts in this moment is in its group
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    kill(pid, signal.SIGKILL)
 
 
 def _started_by(pid: int) -> list[int]:
-    """The processes that a process has started, and those that they have; none where there is no /proc."""
+    """The processes that a process has started, each before those that it has; none without /proc."""
     found: list[int] = []
     with contextlib.suppress(OSError):
         for listing in Path(f"/proc/{pid}/task").glob("*/children"):
@@ -133,11 +132,17 @@ def _started_by(pid: int) -> list[int]:
     return found
 
 
-def _await(orphans: set[int]) -> None:
-    """Take the ends of orphans, which are ours where this is the first process of a container."""
-    while orphans:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(orphans.pop(), 0)
+def _await(ended: list[int]) -> None:
+    """Take the ends of orphans and of their groups, ours where this is the first process of a container.
+
+    Parents come first: before they have ended, what they started is theirs.
+    """
+    while ended:
+        pid = ended.pop(0)
+        for whom in (pid, -pid):
+            with contextlib.suppress(ChildProcessError):
+                while os.waitpid(whom, 0):
+                    pass
 
 
 def _tail(pipe: IO[bytes]) -> bytes:

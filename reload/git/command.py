@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, cast
@@ -29,6 +30,7 @@ from reload.git import room
 from reload.git.credential import Credential
 
 TERMINATION_GRACE_S = 1.0
+_LOOK_AGAIN_S = 0.002
 STDERR_BYTES_MAX = 16_384
 
 
@@ -83,12 +85,15 @@ class Process:
         self.ask_to_end()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.popen.wait(TERMINATION_GRACE_S)
-        self._signal(signal.SIGKILL)
+        left = self._signal(signal.SIGKILL)
         self.popen.wait()
         # What git started is an orphan now, and ours where this is the first process of a container.
         with contextlib.suppress(ChildProcessError):
             while True:
                 os.waitpid(-self.popen.pid, 0)
+        give_up = time.monotonic() + TERMINATION_GRACE_S
+        while left and _is_alive(self.popen.pid) and time.monotonic() < give_up:
+            time.sleep(_LOOK_AGAIN_S)
 
     def end(self) -> None:
         """End the whole group and close the pipes; for the thread that uses them."""
@@ -110,9 +115,22 @@ class Process:
                     os.close(ending)
         return subprocess.Popen.wait(self.popen, timeout)
 
-    def _signal(self, number: signal.Signals) -> None:
+    def _signal(self, number: signal.Signals) -> bool:
+        """Whether anybody was left in the group to be told."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.popen.pid, number)
+            return True
+        return False
+
+
+def _is_alive(group: int) -> bool:
+    """Whether any process of a group has not ended yet, where the system tells (Linux)."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            state, _, its_group, *_ = (entry / "stat").read_bytes().rpartition(b")")[2].split()
+            if int(its_group) == group and state not in (b"Z", b"X"):
+                return True
+    return False
 
 
 class Git:

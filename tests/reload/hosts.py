@@ -64,8 +64,8 @@ class GitHost:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        while self._threads:
-            self._threads.pop().join()
+        while self._threads:  # the one that starts others first
+            self._threads.pop(0).join()
 
     def _run(self, function: object, *arguments: object) -> None:
         thread = threading.Thread(target=function, args=arguments, daemon=True)  # type: ignore[arg-type]

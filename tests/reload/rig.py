@@ -127,6 +127,14 @@ class Place:
         return found
 
 
+def alive(pid: int) -> bool:
+    """Whether a process runs."""
+    try:
+        return b") Z " not in Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return False
+
+
 @contextlib.contextmanager
 def running(git_dir: Path, *command: str, **options: object) -> Iterator[subprocess.Popen[bytes]]:
     """A git that runs until the end of the block."""

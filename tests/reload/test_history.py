@@ -228,7 +228,10 @@ async def test_order_is_by_ancestry_whatever_the_clocks_said(place: Place, date:
 
 
 @on_a_loop
-async def test_a_commit_of_another_branch_is_never_served(place: Place) -> None:
+async def test_a_commit_of_another_branch_is_never_served(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reload.chase.CHASE_FIRST_S", 600)  # the server's own look would be another reload
     async with Engine(place) as engine:
         other = place.remote.elsewhere(OTHER)
         refused = await engine.refuses("commit-not-on-branch", announced=other)

@@ -17,7 +17,6 @@ from reload.errors import ObjectMissing, RefLocked, RefMoved, RepositoryError
 from reload.git.output import committed_at
 from reload.git.upkeep import LOOSE_IN_ONE_FOLDER_MAX, PACKS_MAX
 from reload.repository import Repository
-from tests.end_to_end.waiting import eventually
 from tests.gitrepo import ISOLATION, run_git
 from tests.reload.rig import Engine, Place, on_a_loop
 
@@ -37,7 +36,7 @@ def kill(repository: Repository, place: Place, words: str) -> None:
     """Kill the git of that command line and wait until it is dead."""
     (pid,) = [pid for pid, line in place.processes().items() if words in line and pid in repository.pids()]
     os.kill(pid, signal.SIGKILL)
-    eventually(lambda: pid not in place.processes(), "it is dead")
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
 
 def three(place: Place) -> list[str]:

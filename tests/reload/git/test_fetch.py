@@ -15,7 +15,7 @@ from reload.outcome import Outcome
 from tests.end_to_end.waiting import eventually
 from tests.gitrepo import run_git
 from tests.reload.hosts import EndlessHost, Fault, GitHost
-from tests.reload.rig import Engine, Place, on_a_loop
+from tests.reload.rig import Engine, Place, alive, on_a_loop
 
 CAP_BYTES = 1 << 20
 
@@ -227,7 +227,7 @@ async def test_an_ssh_that_hangs_is_ended_in_time(
     place: Place, monkeypatch: pytest.MonkeyPatch, before: str
 ) -> None:
     folder = ssh(place, monkeypatch, f"{before}\nexec sleep 60")
-    async with Engine(place, remote="git@host.invalid:data.git", timeout_s=0.8) as engine:
+    async with Engine(place, remote="git@host.invalid:data.git", timeout_s=3) as engine:
         assert told(await engine.refuses("fetch-failed"))[0] == "timeout"
         pid = int((folder / "pid").read_text())
-        eventually(lambda: not Path(f"/proc/{pid}").exists(), "ssh is gone")
+        eventually(lambda: not alive(pid), "ssh is gone")
