@@ -90,13 +90,16 @@ class Reloader:
         trigger: Trigger,
         announced: str | None = None,
         consent: frozenset[Consent] = frozenset(),
+        *,
+        is_tip: bool = False,
     ) -> Outcome:
         """Be at least as new as the branch is now; `announced` is a commit (4 to 40 hex) it should hold.
 
-        An announced commit that is served already costs no fetch; one that is not on the branch is
-        looked for a few times, since some hosts call before their refs have moved.
+        An announced commit that is served already costs no fetch, nor does one that it builds upon,
+        unless `is_tip`: the branch is said to have moved to it, which may have been backwards. One that
+        is not on the branch is looked for a few times, since some hosts call before their refs have moved.
         """
-        if announced is not None and (known := await self._known(trigger, announced)):
+        if announced is not None and (known := await self._known(trigger, announced, is_tip=is_tip)):
             return known
         for attempt in range(ANNOUNCED_RETRIES):
             outcome = await self._join(trigger, consent)
@@ -119,12 +122,13 @@ class Reloader:
             await asyncio.wait(tasks)
         await self._worker.close()
 
-    async def _known(self, trigger: Trigger, announced: str) -> Outcome | None:
+    async def _known(self, trigger: Trigger, announced: str, *, is_tip: bool) -> Outcome | None:
         """The in-sync outcome, where the announced commit is served already."""
         begun = time.perf_counter()
         asked_of: Snapshot | None = None
         while (current := self._snapshots.current) is not asked_of and current is not None:
-            if await self._ancestry.contains(current.commit, announced):
+            is_served = current.commit == announced
+            if is_served or (not is_tip and await self._ancestry.contains(current.commit, announced)):
                 commit, elapsed = current.commit, _ms_since(begun)
                 return Outcome(_new_id(), trigger, "in-sync", commit, commit, datetime.now(UTC), elapsed)
             asked_of = current  # another one may be served by now

@@ -54,6 +54,7 @@ class Caller:
     unproven: tuple[Proof, ...] = ()
     keys: tuple[Key, ...] = ()
     key_ids: tuple[str, ...] = ()
+    limited: bool = False  # too many failed attempts came from this peer
 
     def feed(self, chunk: bytes) -> None:
         """Take the next piece of the raw body."""
@@ -90,7 +91,8 @@ class Door:
     def receive(self, request: HTTPServerRequest, request_id: str) -> Caller:
         """The caller of the webhook, who may also be a forge; raises Refused.
 
-        Where signatures are still `unproven`, feed the body to the caller and then `confirm` it.
+        Where signatures are still `unproven`, feed the body to the caller and then `confirm` it; let
+        that cost little where the caller is `limited`.
         """
         caller = self._caller(request, request_id)
         return self._enter(caller, lambda: read_credentials(request.headers, self._keys, self._now))
@@ -100,6 +102,10 @@ class Door:
         caller.keys += self._proven(caller, caller.unproven)
         caller.unproven = ()
         self._welcome(caller)
+
+    def turned_away(self, caller: Caller) -> Refused:
+        """The answer to a limited caller whose body is not going to be read."""
+        return self._too_many(caller, "limited", self._attempts.wait_s(caller.peer))
 
     def misplaced(self, caller: Caller, where: str, names: list[str]) -> Refused:
         """The answer for a secret in a place that is logged and cached on its way; warns the operator."""
@@ -140,8 +146,8 @@ class Door:
         caller.unproven = tuple(proof for proof in offered.proofs if proof.needs_body)
         if not caller.unproven:
             self._welcome(caller)
-        elif wait_s := self._attempts.wait_s(caller.peer):
-            raise self._too_many(caller, "limited", wait_s)
+        else:
+            caller.limited = self._attempts.wait_s(caller.peer) > 0
         return caller
 
     def _refuse_unconfigured(self) -> None:

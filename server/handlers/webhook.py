@@ -47,6 +47,10 @@ class WebhookHandler(GuardedHandler):
         bytes_max = BODY_BYTES_MAX if self.caller.forge is None else FORGE_BYTES_MAX
         if _declared_bytes(self.request) > bytes_max:
             raise too_large(bytes_max)
+        if self.caller.limited:  # a right signature comes in all the same, if it costs little to look
+            bytes_max = min(bytes_max, FORGE_KEPT_MAX)
+            if _declared_bytes(self.request) > bytes_max:
+                raise self.application.door.turned_away(self.caller)
         if not self.caller.unproven:
             self._check_encoding()
         kept_max = min(bytes_max, FORGE_KEPT_MAX)
@@ -117,7 +121,7 @@ class WebhookHandler(GuardedHandler):
             self.set_header("Preference-Applied", "respond-async")
             self._accept(asked, None)
             return
-        outcome = await self._run(asked)
+        outcome = await self._run(asked, pushed=False)
         self.log_values["reload_id"] = outcome.id
         self.log_values["outcome"] = outcome.outcome
         # The branch may have become known only now.
@@ -149,8 +153,9 @@ class WebhookHandler(GuardedHandler):
         standing = {"outcome": error.code, "oldCommit": old_commit, "durationMs": took_ms}
         error.members = standing | error.members
 
-    async def _run(self, asked: ReloadRequest) -> Outcome:
-        return await self.application.reloader.reload(Trigger.WEBHOOK, asked.commit, asked.consent)
+    async def _run(self, asked: ReloadRequest, *, pushed: bool) -> Outcome:
+        reload = self.application.reloader.reload
+        return await reload(Trigger.WEBHOOK, asked.commit, asked.consent, is_tip=pushed)
 
     # -- a forge's delivery -----------------------------------------------------------------------
 
@@ -202,7 +207,7 @@ class WebhookHandler(GuardedHandler):
             )
 
         try:
-            reload_id = app.accepted.start(lambda: self._run(asked), ended)
+            reload_id = app.accepted.start(lambda: self._run(asked, pushed=delivery is not None), ended)
         except TooMany as error:
             raise ApiError("overloaded", str(error), {"Retry-After": str(BUSY_RETRY_AFTER_S)}) from None
         self.log_values["reload_id"] = reload_id

@@ -14,7 +14,7 @@ from tornado.netutil import bind_sockets
 
 from server.door.limits import UNPROVEN_BYTES_MAX, UNPROVEN_SHARE
 from server.door.listener import LimitedServer
-from server.handlers.webhook import BODY_BYTES_MAX, CLIENT_GONE, FORGE_BYTES_MAX
+from server.handlers.webhook import BODY_BYTES_MAX, CLIENT_GONE, FORGE_BYTES_MAX, FORGE_KEPT_MAX
 from tests.server.payloads import SECRET, SECRETS, senders
 from tests.server.stand import BEARER, WEBHOOK, Stand, eventually, read_all, stand
 
@@ -256,8 +256,12 @@ def test_a_peer_that_keeps_failing_is_told_to_wait_while_others_are_served(serve
     assert server.ask(headers=BEARER, peer="198.51.100.1").status == 200
     assert server.ask("GET", "/api/people", peer="198.51.100.1").status == 200
     headers, body = GITHUB.request({}, "1", "ping")
-    assert server.ask(headers=headers, body=body, peer="198.51.100.1").status == 429
-    assert server.ask(headers=headers, body=body, peer="198.51.100.2").status == 200
+    assert server.ask(headers=headers, body=body, peer="198.51.100.1").status == 200
+    assert server.ask(headers=headers, body=body + b" ", peer="198.51.100.1").status == 429
+    signed = [f"{name}: {value}" for name, value in headers.items()]
+    large = head(*signed, "X-Forwarded-For: 198.51.100.1", f"Content-Length: {FORGE_KEPT_MAX + 1}")
+    assert statuses(server.exchange(large)) == [429], "of this one the signature is not looked at"
+    assert server.metric('livesheets_attempts_refused_total{reason="limited",status="429"}') == 1
     assert server.metric('livesheets_attempts_refused_total{reason="wrong",status="429"}') >= 3
 
 
