@@ -17,14 +17,15 @@ _PARTS: Final = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*+"?)++')
 _WEIGHT: Final = re.compile(r";\s*q\s*=\s*([^;\s]*)", re.ASCII | re.IGNORECASE)
 _QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
 _NOTHING: Final = re.compile(r"0(?:\.0{0,3})?")
-_GZIP: Final = re.compile(
-    r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[\d.]+\s*)?(?:,|$)", re.IGNORECASE
-)
+_CODING: Final = re.compile(r"(?:^|,)\s*(gzip|\*)\s*(?:;\s*q=([\d.]+)\s*)?(?=,|$)", re.IGNORECASE)
+_ZERO: Final = re.compile(r"0(?:\.0*)?")
 
 
 def takes_gzip(accept_encoding: str) -> bool:
-    """Whether a client that sent this header wants its answer compressed."""
-    return _GZIP.search(accept_encoding) is not None
+    """Whether a client that sent this header takes gzip; what is not named goes by `*`."""
+    fitting: list[tuple[str, str]] = _CODING.findall(accept_encoding)
+    named = [weight for coding, weight in fitting if coding != "*"]
+    return any(not _ZERO.fullmatch(weight) for weight in named or [weight for _, weight in fitting])
 
 
 def takes(accept: str | None, media: str) -> bool:

@@ -57,13 +57,23 @@ def test_no_header_breaks_the_reading_and_remembering_changes_nothing(accept: st
         assert takes(padded, media) == takes(accept, media)
 
 
-@pytest.mark.parametrize("taken", ["gzip", "deflate, gzip;q=0.5", "br, *;q=0.1", "GZIP", "gzip ; q=1.0"])
+@pytest.mark.parametrize(
+    "taken",
+    [
+        *("gzip", "deflate, gzip;q=0.5", "br, *;q=0.1", "GZIP", "gzip ; q=1.0", "*", "br,gzip,*;q=0"),
+        *("*;q=0, gzip", "gzip;q=0.001", "identity;q=0, *;q=0.5", "gzip;q=0,gzip", "br;q=0, *"),
+    ],
+)
 def test_gzip_is_sent_to_whoever_takes_it(taken: str) -> None:
     assert takes_gzip(taken)
 
 
 @pytest.mark.parametrize(
-    "refused", ["identity", "gzip;q=0", "br", "", "gzip;q=0.000", "x-gzipped", "gzip" * 99]
+    "refused",
+    [
+        *("identity", "gzip;q=0", "br", "", "gzip;q=0.000", "x-gzipped", "gzip" * 99, "*;q=0", "gzip;q=0,*"),
+        *("gzip;q=0, *", "gzip;q=0.0,*;q=0.5", "*, GZIP;Q=0", "*;q=1,br, gzip ;q=0"),
+    ],
 )
 def test_gzip_is_not_sent_to_others(refused: str) -> None:
     assert not takes_gzip(refused)
