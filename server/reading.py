@@ -59,6 +59,7 @@ class Read:
 
     app: LivesheetsApplication
     snapshot: Snapshot
+    method: str
     path: str
     query: str
     uri: str
@@ -205,7 +206,7 @@ class ReadDelegate(HTTPMessageDelegate):
         known = self._headers.get("If-None-Match")
         if known is not None and self._etag in known:
             return Response(b"", 304, headers=[_VARIES])
-        read = Read(self._app, snapshot, self._path, self._query, self._uri, self._headers)
+        read = Read(self._app, snapshot, self._method, self._path, self._query, self._uri, self._headers)
         if (kept := read.kept()) is not None:
             return kept
         arguments = [unquote(part, errors="strict") for part in self._route.arguments]

@@ -186,6 +186,8 @@ def _meta(read: Read, total: int, limit: int, cursor: str | None) -> dict[str, o
 
 def _ranged(read: Read, whole: Response, tag: str) -> Response:
     """The part of a file that the client asked for, the whole file where it asked for none."""
+    if read.method != "GET":
+        return whole  # only of GET are there parts (RFC 9110, section 14.2)
     asked = _RANGE.fullmatch(read.request_headers.get("Range", ""))
     if asked is None or not (asked[1] or asked[2]) or read.request_headers.get("If-Range", tag) != tag:
         return whole

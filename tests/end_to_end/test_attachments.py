@@ -95,6 +95,14 @@ def test_a_range_that_is_none_is_ignored(shared: ServerProcess, asked: str) -> N
     assert (reply.status, reply.body) == (200, IMAGE)
 
 
+@pytest.mark.parametrize("asked", ["bytes=0-9", "bytes=-24", "bytes=1024-"])
+def test_a_range_means_nothing_without_a_body(shared: ServerProcess, asked: str) -> None:
+    reply = shared.client.head(URL, Range=asked)
+    assert (reply.status, reply.body, reply.headers["Content-Length"]) == (200, b"", str(len(IMAGE)))
+    assert reply.headers["Content-Range"] is None
+    assert reply.headers["Accept-Ranges"] == "bytes"
+
+
 def test_a_range_holds_only_for_the_version_that_the_client_knows(read: Read) -> None:
     tag = read(URL).headers["ETag"]
     assert read(URL, Range="bytes=0-9", If_Range=tag).status == 206

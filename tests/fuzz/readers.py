@@ -78,7 +78,7 @@ def read(data: bytes) -> None:
         if route.is_json:
             require(headers, "application/json")
         arguments = [unquote(part, errors="strict") for part in route.arguments]
-        asked = Read(cast("Any", _App()), snapshot, path, query, uri, headers)
+        asked = Read(cast("Any", _App()), snapshot, "GET", path, query, uri, headers)
         response = cast("Any", route.endpoint(asked, *arguments))
         if isinstance(response, Coroutine):
             response = _driven(response)
