@@ -30,7 +30,7 @@ from server.accounts import Accounts
 from server.auth import Door
 from server.calls.accepted import AcceptedReloads
 from server.calls.deliveries import Deliveries
-from server.door.host import AllowedHosts, require_host
+from server.door.host import AllowedHosts, in_origin_form, require_host
 from server.door.limits import UnprovenBytes
 from server.handlers.base import MisdirectedHandler, NotFoundHandler
 from server.handlers.operations import (
@@ -200,6 +200,7 @@ class _Door(HTTPMessageDelegate):
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
         assert isinstance(start_line, RequestStartLine)
+        start_line = in_origin_form(start_line, headers)
         path = start_line.path.partition("?")[0]
         below = path.startswith(f"{READ_PREFIX}/") or path == READ_PREFIX
         is_read = below and not path.startswith(INTERNAL_PREFIX)

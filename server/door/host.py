@@ -1,4 +1,4 @@
-"""The Host header of a request: one, a name that no proxy could read another way, and one of ours."""
+"""The host of a request: one, a name that no proxy could read another way, and one of ours."""
 
 from __future__ import annotations
 
@@ -6,12 +6,31 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from tornado.httputil import HTTPHeaders, HTTPInputError
+from tornado.httputil import HTTPHeaders, HTTPInputError, RequestStartLine
 
 from server.environment.hosts import host_of
 
 # What RFC 3986 lets a host and its port consist of, but for the comma, which joins two headers.
-_HOST: Final = re.compile(r"[A-Za-z0-9._~%!$&'()*+;=:\[\]-]*")
+_CHARACTERS: Final = r"[A-Za-z0-9._~%!$&'()*+;=:\[\]-]"
+_HOST: Final = re.compile(f"{_CHARACTERS}*")
+_SCHEME: Final = re.compile("https?:", re.IGNORECASE)
+_URL: Final = re.compile(rf"https?://((?!:){_CHARACTERS}+)((?:[/?].*)?)", re.IGNORECASE)
+
+
+def in_origin_form(line: RequestStartLine, headers: HTTPHeaders) -> RequestStartLine:
+    """The request line with a path for its target, also where that is a whole URL.
+
+    The host of the URL takes the place of `Host` then (RFC 9112, section 3.2.2), so that there are never
+    two to choose from. Raises HTTPInputError, which ends the connection with 400, where either is malformed.
+    """
+    if line.path.startswith("/") or not _SCHEME.match(line.path):
+        return line
+    require_host(line.version, headers)
+    url = _URL.fullmatch(line.path)
+    if url is None:
+        raise HTTPInputError("Malformed request target")
+    headers["Host"] = url[1]
+    return line._replace(path=url[2] if url[2].startswith("/") else f"/{url[2]}")
 
 
 def require_host(version: str, headers: HTTPHeaders) -> None:

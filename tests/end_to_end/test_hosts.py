@@ -58,6 +58,19 @@ def test_every_spelling_of_its_names_is_answered(named: ServerProcess, host: str
         assert ask(named, path, host).status == 200
 
 
+@pytest.mark.parametrize("path", ROUTES)
+def test_of_a_whole_url_its_own_host_counts(named: ServerProcess, path: str) -> None:
+    for method in ("GET", "POST", "OPTIONS"):
+        stranger = ask(named, f"http://evil.example{path}", "records.example.org", method)
+        stranger.problem(421, "misdirected-request")
+    assert ask(named, f"http://records.example.org:81{path}", "evil.example").status != 421
+
+
+def test_a_probe_may_come_by_a_whole_url(named: ServerProcess) -> None:
+    assert ask(named, "http://10.0.0.7:8080/healthz", "10.0.0.7:8080").status == 200
+    assert ask(named, "http://evil.example/healthz/../api", "records.example.org").status == 421
+
+
 def test_probes_are_answered_by_any_name(named: ServerProcess) -> None:
     for path in ("/healthz", "/readyz", "/readyz?x"):
         assert ask(named, path, "10.0.0.7:8080").status == 200

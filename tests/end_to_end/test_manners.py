@@ -46,6 +46,21 @@ def test_head_answers_as_get_does_without_a_body(shared: ServerProcess, path: st
         assert {name for name in found if found[name] != expected[name]} <= differing
 
 
+@pytest.mark.parametrize("path", [*READS, *MISSING, "/", "/healthz", "/readyz", *INTERNAL, "/nowhere"])
+def test_a_whole_url_is_answered_as_its_path_is(shared: ServerProcess, path: str) -> None:
+    by_path = shared.client.request("GET", path, headers=CREDENTIAL)
+    for before in ("http://localhost", "HTTPS://records.example.org:8443"):
+        reply = shared.client.request("GET", before + path, headers=CREDENTIAL)
+        assert reply.status == by_path.status
+        assert reply.headers["ETag"] == by_path.headers["ETag"]
+        assert reply.headers["Content-Type"] == by_path.headers["Content-Type"]
+
+
+def test_a_whole_url_without_a_path_is_the_page(shared: ServerProcess) -> None:
+    for url in ("http://localhost", "http://localhost?x=y"):
+        assert shared.client.get(url).headers["Content-Type"] == "text/html; charset=utf-8"
+
+
 def test_head_of_metrics_has_no_body(shared: ServerProcess) -> None:
     head = shared.client.head("/metrics")
     assert (head.status, head.body) == (200, b"")

@@ -9,13 +9,16 @@ from tests.end_to_end.server_process import ServerProcess
 
 BEARER = f"Authorization: Bearer {SECRET}".encode()
 HOST = b"Host: x"
-# A webhook, a read, which Tornado's handlers never see, a handler, and a method that is not allowed.
+# A webhook, a read, which Tornado's handlers never see, a handler, a method that is not allowed, and
+# whole URLs.
 ROUTES = (
     b"POST " + RELOAD_PATH.encode(),
     b"GET /api/people/p01",
     b"GET /healthz",
     b"POST /api/people",
     b"GET /api/_internal/status",
+    b"GET http://x/api/people/p01",
+    b"GET http://x/healthz",
 )
 CHUNKED = b"Transfer-Encoding: chunked"
 LONGER = (b"Content-Length: 5", b"Content-Length: 4")
@@ -90,10 +93,16 @@ def test_an_ambiguous_request_is_never_taken_for_two(shared: ServerProcess, rout
         b"GET /api HTTP/2.0\r\nHost: x\r\n\r\n",
         b"GET /healthz\r\n\r\n",
         b"GET /api\x00 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET http:///api HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET http://:80/api HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET http://x@y/healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET http://x,y/healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET http://x#/api HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET http:/api HTTP/1.1\r\nHost: x\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200) + b"\r\n\r\n",
     ],
-    ids=range(7),
+    ids=range(13),
 )
 def test_what_is_no_request_is_refused_once(shared: ServerProcess, sent: bytes) -> None:
     received = shared.client.exchange(sent + SMUGGLED)
