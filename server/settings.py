@@ -189,13 +189,13 @@ class _Reader:
         if name in self._environ and by_file in self._environ:
             self.faults.append(f"{name} and {by_file} are both set; unset one of them")
             return None
-        least = KNOWN[name].characters_min
+        least, token = KNOWN[name].characters_min, KNOWN[name].token
         try:
             if by_file in self._environ:
                 path = Path(self._environ[by_file]).absolute()
-                return Secret(file=path, characters_min=least, withdrawable=withdrawable)
+                return Secret(file=path, characters_min=least, token=token, withdrawable=withdrawable)
             if name in self._environ:
-                return Secret(os.fsencode(self._environ[name]), characters_min=least)
+                return Secret(os.fsencode(self._environ[name]), characters_min=least, token=token)
         except SecretError as fault:
             self.faults.append(f"{by_file if by_file in self._environ else name} {fault}")
         return None

@@ -5,13 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
 import orjson
 
+from server.log.printable import printable
+
 REQUEST_TIMEOUT_S = 300.0
 ANSWER_BYTES_MAX = 32 << 20
+# What an answer holds that is one of Livesheets, and that is shown.
+_RELOADED = frozenset({"ok", "outcome", "noChanges", "newCommit", "durationMs"})
+_STATUS = frozenset({"branch", "served", "remote", "fresh", "rejected", "quarantined", "history", "poll"})
 
 
 class Unreachable(Exception):
@@ -37,18 +43,24 @@ class Client:
     """Calls the internal routes of one server with its secret."""
 
     def __init__(self, url: str, secret: bytes | None) -> None:
-        if not url.startswith(("http://", "https://")):
+        if not _is_web_address(url):
             raise Unreachable(f"{url} is no web address; give one such as http://127.0.0.1:8080")
         self._url = url.rstrip("/")
         self._secret = secret
 
     def reload(self, request: dict[str, Any]) -> Reply:
         """Call the webhook and wait for the outcome."""
-        return self._call("POST", "/api/_internal/reload-data", orjson.dumps(request))
+        return self._ours(self._call("POST", "/api/_internal/reload-data", orjson.dumps(request)), _RELOADED)
 
     def status(self) -> Reply:
         """What is served, how fresh, what was refused."""
-        return self._call("GET", "/api/_internal/status", None)
+        return self._ours(self._call("GET", "/api/_internal/status", None), _STATUS)
+
+    def _ours(self, reply: Reply, names: frozenset[str]) -> Reply:
+        """The reply, unless somebody else says there that all is well."""
+        if reply.status == 200 and not names <= reply.document.keys():
+            raise Unreachable(f"{self._url} answers, but not as Livesheets does; is that the right address?")
+        return reply
 
     def _call(self, method: str, path: str, body: bytes | None) -> Reply:
         headers = {"Content-Type": "application/json"} if body is not None else {}
@@ -63,11 +75,25 @@ class Client:
         except HTTPError as error:
             with error:
                 return Reply(error.code, _document(error.read(ANSWER_BYTES_MAX)))
-        except (URLError, HTTPException, OSError, ValueError) as error:
+        except ValueError:  # its words would quote what cannot be sent, the secret among it
+            raise Unreachable(
+                f"{self._url} cannot be asked: the address or the secret is not fit to be sent; "
+                "does either hold a blank, a line end or a control character?"
+            ) from None
+        except (HTTPException, OSError) as error:
             reason = getattr(error, "reason", error)
             raise Unreachable(
-                f"{self._url} does not answer: {reason}; is the server running there?"
+                f"{self._url} does not answer: {printable(str(reason))}; is the server running there?"
             ) from None
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        _ = url.port  # the first to notice that what follows the colon is no port
+    except ValueError:
+        return False
+    return url.scheme in ("http", "https") and bool(url.hostname)
 
 
 def _document(body: bytes) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import stat
 import time
@@ -17,6 +18,7 @@ SECRET_BYTES_MAX: Final = 65_536
 KEPT_VALUES_MAX: Final = 8
 # Two writes within one tick of the file system's clock leave the same time stamp.
 SETTLED_AFTER_S: Final = 2.0
+_NOT_IN_A_HEADER: Final = re.compile(rb"[\x00-\x20\x7f]")
 
 log = structlog.get_logger()
 
@@ -33,12 +35,13 @@ class Secret:
     """A credential that nothing prints.
 
     Give either `value` or `file`. Raises SecretError when what is given is empty, shorter than
-    `characters_min`, longer than 64 KiB, surrounded by blanks, or cannot be read.
+    `characters_min`, longer than 64 KiB, surrounded by blanks, or cannot be read; a `token`, which
+    callers send as it is in a header, also when it holds what no header carries.
 
     A `withdrawable` secret ends with its file: once the file is empty or gone, nothing matches.
     """
 
-    __slots__ = ("_file", "_nobodys", "_seal", "_trouble", "_values", "characters_min")
+    __slots__ = ("_file", "_nobodys", "_seal", "_trouble", "_values", "characters_min", "token")
 
     def __init__(
         self,
@@ -46,10 +49,12 @@ class Secret:
         *,
         file: Path | None = None,
         characters_min: int = OWN_SECRET_CHARACTERS_MIN,
+        token: bool = False,
         withdrawable: bool = False,
     ) -> None:
         self._file = file
         self.characters_min = characters_min
+        self.token = token
         self._seal = None if file is None else _seal(file)
         self._trouble = ""
         # A withdrawn secret becomes a value that nobody knows: safer to compare with than none.
@@ -101,6 +106,11 @@ class Secret:
             raise SecretGoneError(f"is empty; {least}, or unset it")
         if value != value.strip():
             raise SecretError("begins or ends with a blank, which senders leave out; remove it")
+        if self.token and _NOT_IN_A_HEADER.search(value):
+            raise SecretError(
+                "holds a blank, a line end or another control character, which no header of a request can "
+                "carry; give one without"
+            )
         if len(value.decode("utf-8", "replace")) < self.characters_min:
             raise SecretError(f"is too short to be safe; {least}")
         if len(value) > SECRET_BYTES_MAX:

@@ -21,7 +21,8 @@ class Variable:
     `default` is the text that counts when the variable is unset (None: there is none), and
     `when_unset` says in words what happens then, where the default alone would not. A variable
     with `characters_min` above zero is a secret: it may be given as a file, under its name with
-    `_FILE`, and its value is never shown.
+    `_FILE`, and its value is never shown. A `token` is a secret that a caller sends as it is, in a
+    header of a request.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Variable:
     meaning: str
     when_unset: str = ""
     characters_min: int = 0
+    token: bool = False
 
     @property
     def secret(self) -> bool:
@@ -41,12 +43,12 @@ class Variable:
         return (self.name, f"{self.name}_FILE") if self.secret else (self.name,)
 
 
-def _own_secret(name: str, meaning: str, when_unset: str = "unset") -> Variable:
-    return Variable(name, None, meaning, when_unset, OWN_SECRET_CHARACTERS_MIN)
+def _own_secret(name: str, meaning: str, when_unset: str = "unset", *, token: bool = False) -> Variable:
+    return Variable(name, None, meaning, when_unset, OWN_SECRET_CHARACTERS_MIN, token)
 
 
-def _forge_secret(name: str, meaning: str) -> Variable:
-    return Variable(name, None, meaning, "unset", FORGE_SECRET_CHARACTERS_MIN)
+def _forge_secret(name: str, meaning: str, *, token: bool = False) -> Variable:
+    return Variable(name, None, meaning, "unset", FORGE_SECRET_CHARACTERS_MIN, token)
 
 
 VARIABLES: Final[tuple[Variable, ...]] = (
@@ -82,11 +84,13 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "CFP_DATA_RELOAD_SECRET",
         "shared secret of the webhook, at least 32 characters",
         "unset: webhook answers 503",
+        token=True,
     ),
     _own_secret(
         "CFP_DATA_RELOAD_SECRET_PREVIOUS",
         "also accepted, so that a secret can be rotated without a gap; "
         "emptying or deleting its file withdraws it",
+        token=True,
     ),
     Variable(
         "CFP_DATA_POLL_INTERVAL",
@@ -134,7 +138,7 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "`hold` (until confirmed) or `allow` (serve it)",
     ),
     _forge_secret("CFP_GITHUB_WEBHOOK_SECRET", "secret of a GitHub webhook"),
-    _forge_secret("CFP_GITLAB_WEBHOOK_TOKEN", "secret token of a GitLab webhook"),
+    _forge_secret("CFP_GITLAB_WEBHOOK_TOKEN", "secret token of a GitLab webhook", token=True),
     _forge_secret("CFP_GITLAB_WEBHOOK_SIGNING_TOKEN", "signing token of a GitLab webhook, `whsec_…`"),
     _forge_secret("CFP_GITEA_WEBHOOK_SECRET", "secret of a Gitea or Forgejo webhook"),
     _forge_secret("CFP_BITBUCKET_WEBHOOK_SECRET", "secret of a Bitbucket webhook"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from server.settings import read_settings
 from tests.docs.pages import ROOT, blocks, page
@@ -29,10 +30,11 @@ def test_the_commands_of_make_exist() -> None:
     assert {"demo", "test"} <= set(re.findall(r"make ([a-z]+)", TEXT)) <= targets
 
 
-def test_the_configuration_shown_is_understood() -> None:
+def test_the_configuration_shown_is_understood(tmp_path: Path) -> None:
     shown = next(block for block in blocks(NAME) if "CFP_DATA_REPO_PATH" in block.text)
     values = dict(re.findall(r"^export (\w+)=(\S+)", shown.text, re.MULTILINE))
-    secret = ROOT / "LICENSE"  # any file will do that is long enough
+    secret = tmp_path / "reload-secret"
+    secret.write_text("0123456789abcdef" * 4 + "\n")  # as `openssl rand -hex 32` writes it
     read = read_settings(values | {"CFP_DATA_RELOAD_SECRET_FILE": str(secret)}, ("CFP_DATA_REPO_PATH",))
     assert read.branch == "main"
 

@@ -87,3 +87,25 @@ def test_a_secret_in_a_file_is_read_without_its_line_end(tmp_path: Path) -> None
     file = tmp_path / "secret"
     file.write_text(f"{SECRET}\r\n")
     assert Secret(file=file).current() == SECRET.encode()
+
+
+@pytest.mark.parametrize("strange", [b" ", b"\t", b"\n", b"\r\n", b"\0", b"\x1b", b"\x7f"])
+def test_a_token_that_no_header_can_carry_is_refused_and_not_shown(strange: bytes) -> None:
+    value = b"hunter2" + strange + SECRET.encode()
+    with pytest.raises(SecretError, match="no header") as caught:
+        Secret(value, token=True)
+    assert "hunter2" not in str(caught.value)
+    assert Secret(value).current() == value  # what only signs is never sent
+
+
+def test_a_token_may_hold_any_visible_character() -> None:
+    value = bytes(range(0x21, 0x7F)) + "Übergrößenträger".encode()
+    assert Secret(value, token=True).current() == value
+
+
+def test_a_token_file_that_gains_a_second_line_leaves_the_last_good_value(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(SECRET)
+    secret = Secret(file=file, token=True)
+    file.write_text(f"{SECRET}\n{OTHER}\n")
+    assert secret.current() == SECRET.encode()
