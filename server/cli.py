@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, cast
+from typing import Annotated, Any, cast
 
 import orjson
-import structlog
 import typer
 from rich.progress import (
     BarColumn,
@@ -30,18 +29,16 @@ from server import __version__
 from server.commands.check import Report, check_repository
 from server.commands.check_report import github_lines, is_refused, text_lines
 from server.commands.client import Client, Reply, Unreachable
-from server.commands.display import findings_view, make_console, outcome_view, problem_view, status_view
+from server.commands.display import findings_view, outcome_view, problem_view, status_view
 from server.commands.doctor import examine
+from server.commands.endings import BAD_CONFIGURATION, FAILED, USAGE, fail, tidied_on_signals
+from server.commands.serving import run_server
+from server.commands.streams import err, open_closed_streams, out
 from server.commands.watch import watch as watch_status
-from server.demo import DEFAULT_FOLDER, DemoError, prepare_demo, three_commands
+from server.demo import DEFAULT_FOLDER, DemoError, demo_settings, prepare_demo, three_commands
 from server.environment.secret import Secret
-from server.lock import InUse
-from server.log.redaction import Redactor
-from server.logs import configure
-from server.main import Service, forget_secrets, run
+from server.environment.values import host as host_value
 from server.settings import Settings, SettingsError, read_settings
-
-FAILED, USAGE, IN_USE, BAD_CONFIGURATION = 1, 2, 75, 78
 
 app = typer.Typer(
     name="livesheets",
@@ -51,7 +48,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-out, err = make_console(sys.stdout), make_console(sys.stderr)
 
 
 class Format(StrEnum):
@@ -66,6 +62,7 @@ Url = Annotated[str, typer.Option(help="Where the server listens; default: from 
 
 def main() -> None:
     """The console script."""
+    open_closed_streams()
     app()
 
 
@@ -75,23 +72,32 @@ def version_option(
 ) -> None:
     """Serve a git branch as a live, searchable HTTP API."""
     if version:
-        out.print(f"livesheets {__version__}")
+        out().print(f"livesheets {__version__}")
         raise typer.Exit
+
+
+def _listen_address(text: str) -> str:
+    try:
+        return host_value(text) if text else text
+    except ValueError as error:
+        raise typer.BadParameter(f"it {error}") from None
 
 
 @app.command()
 def serve(
-    host: Annotated[str, typer.Option(help="Listen address; default: HOST or 127.0.0.1.")] = "",
+    host: Annotated[
+        str, typer.Option(help="Listen address; default: HOST or 127.0.0.1.", callback=_listen_address)
+    ] = "",
     port: Annotated[
-        int, typer.Option(help="Port, 0 for any free one; default: PORT or 8080.", max=65535)
-    ] = -1,
+        int | None, typer.Option(help="Port, 0 for any free one; default: PORT or 8080.", min=0, max=65535)
+    ] = None,
 ) -> None:
     """Clone if needed, load, and serve until SIGTERM or SIGINT."""
     settings = _settings(required=("CFP_DATA_REPO_PATH",))
     changed: dict[str, Any] = {"host": host} if host else {}
-    if port >= 0:
+    if port is not None:
         changed["port"] = port
-    _serve(replace(settings, **changed), lambda _: None)
+    run_server(replace(settings, **changed), lambda _: None)
 
 
 @app.command()
@@ -103,36 +109,25 @@ def demo(
     try:
         made = prepare_demo(folder)
     except DemoError as error:
-        _fail(str(error))
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("CFP_") or name.startswith("CFP_LOG_")
-    }
-    environment |= {
-        "CFP_DATA_REPO_PATH": str(made.repo_path),
-        "CFP_DATA_REMOTE": str(made.remote),
-        "CFP_DATA_RELOAD_SECRET": made.secret,
-        "PORT": str(port),
-        "HOST": "127.0.0.1",
-    }
-    environment.setdefault("CFP_LOG_LEVEL", "warning")
+        fail(str(error))
+    except OSError as error:
+        fail(f"the demo cannot be made in {folder.absolute()}: {error}; name another folder with --dir")
 
     def announce(bound: int) -> None:
         url = f"http://127.0.0.1:{bound}"
-        out.print(f"\nLivesheets serves {made.remote} at {url}\n")
+        out().print(f"\nLivesheets serves {made.remote} at {url}\n")
         titles = (
             "List records:",
             "Search everything:",
             "Edit a record, push it, reload, and read it back:",
         )
         for title, command in zip(titles, three_commands(made, url), strict=True):
-            out.print(f"{title}\n")
+            out().print(f"{title}\n")
             sys.stdout.write(f"{command}\n\n")
-        out.print("Stop with Ctrl+C.")
+        out().print("Stop with Ctrl+C.")
         sys.stdout.flush()
 
-    _serve(_settings(environ=environment), announce)
+    run_server(_settings(demo_settings(made, os.environ, port)), announce)
 
 
 @app.command()
@@ -156,9 +151,9 @@ def reload(
         spinner.add_task("reloading")
         reply = _ask(_client(settings, url).reload, request)
     if reply.status != 200 or not reply.document.get("ok"):
-        err.print(problem_view(reply.status, reply.document))
+        err().print(problem_view(reply.status, reply.document))
         raise typer.Exit(FAILED)
-    out.print(outcome_view(reply.document))
+    out().print(outcome_view(reply.document))
 
 
 @app.command()
@@ -173,15 +168,15 @@ def status(
         raise typer.BadParameter("--watch is for people; call status --json as often as you like instead")
     client = _client(_settings(), url)
     if watch:
-        raise typer.Exit(0 if watch_status(client, out, every) else FAILED)
+        raise typer.Exit(0 if watch_status(client, out(), every) else FAILED)
     reply = _ask(client.status)
     if reply.status != 200:
-        err.print(problem_view(reply.status, reply.document))
+        err().print(problem_view(reply.status, reply.document))
         raise typer.Exit(FAILED)
     if as_json:
         sys.stdout.write(orjson.dumps(reply.document, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
-        out.print(status_view(reply.document, datetime.now(UTC)))
+        out().print(status_view(reply.document, datetime.now(UTC)))
     raise typer.Exit(0 if reply.document["fresh"] else FAILED)
 
 
@@ -212,7 +207,7 @@ def check(
                 lambda done, total: bar.update(task, completed=done, total=total),
             )
     except RepositoryError as error:
-        _fail(str(error))
+        fail(str(error))
     if form is None:
         form = Format.GITHUB if os.environ.get("GITHUB_ACTIONS") == "true" else Format.TEXT
     _print_report(report, form, held_counts=settings.mass_delete == "hold")
@@ -222,33 +217,11 @@ def check(
 def doctor() -> None:
     """Check settings, repository, remote, permissions and versions, and say how to mend each fault."""
     findings = examine(os.environ)
-    out.print(findings_view(findings))
+    out().print(findings_view(findings))
     if any(finding.configuration for finding in findings):
         raise typer.Exit(BAD_CONFIGURATION)
     if not all(finding.ok for finding in findings):
         raise typer.Exit(FAILED)
-
-
-def _serve(settings: Settings, announce: Callable[[int], None]) -> None:
-    assert settings.repo_path is not None
-    logs = configure(settings.log_format, settings.log_level, redactor=Redactor(settings.secrets))
-    forget_secrets()
-    for warning in settings.warnings:
-        structlog.get_logger().warning("settings.warned", warning=warning)
-    try:
-        service = Service(settings, settings.repo_path.absolute(), logs)
-    except InUse as error:
-        logs.close()
-        _fail(str(error), IN_USE)
-    except OSError as error:
-        logs.close()
-        _fail(f"the data directory cannot be used: {error}")
-    try:
-        asyncio.run(run(service, announce))
-    except OSError as error:
-        _fail(f"cannot listen on {settings.host} port {settings.port}: {error.strerror or error}")
-    finally:
-        logs.close()
 
 
 def _settings(environ: Any = None, required: tuple[str, ...] = ()) -> Settings:
@@ -256,7 +229,7 @@ def _settings(environ: Any = None, required: tuple[str, ...] = ()) -> Settings:
         return read_settings(os.environ if environ is None else environ, required)
     except SettingsError as error:
         for fault in error.faults:
-            err.print(f"configuration: {fault}")
+            err().print(f"configuration: {fault}")
         raise typer.Exit(BAD_CONFIGURATION) from None
 
 
@@ -267,19 +240,23 @@ def _client(settings: Settings, url: str) -> Client:
     try:
         return Client(url or f"http://{address}:{settings.port}", secret.current() if secret else None)
     except Unreachable as error:
-        _fail(str(error), USAGE)
+        fail(str(error), USAGE)
 
 
 def _ask(call: Callable[..., Reply], *arguments: Any) -> Reply:
     try:
         return call(*arguments)
     except Unreachable as error:
-        _fail(str(error))
+        fail(str(error))
 
 
-def _progress(*columns: Any) -> Progress:
-    """Progress on a terminal, nothing elsewhere."""
-    return Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+@contextlib.contextmanager
+def _progress(*columns: Any) -> Iterator[Progress]:
+    """Progress on a terminal, nothing elsewhere; nothing of it stays, however the command ends."""
+    console = err()
+    with tidied_on_signals():
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
+            yield shown
 
 
 def _print_report(report: Report, form: Format, *, held_counts: bool) -> None:
@@ -289,8 +266,3 @@ def _print_report(report: Report, form: Format, *, held_counts: bool) -> None:
     for line in github_lines(report) if form is Format.GITHUB else text_lines(report):
         sys.stdout.write(f"{line}\n")
     raise typer.Exit(FAILED if is_refused(report) else 0)
-
-
-def _fail(message: str, status: int = FAILED) -> NoReturn:
-    err.print(message)
-    raise typer.Exit(status)

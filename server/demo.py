@@ -18,9 +18,11 @@ import secrets
 import shlex
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from server.environment.variables import VARIABLES
 from server.sample.records import write_sample_records
 
 DEFAULT_FOLDER = Path("demo-data")
@@ -85,6 +87,24 @@ def prepare_demo(folder: Path = DEFAULT_FOLDER) -> Demo:
         _make_workdir(workdir, remote)
     _git(workdir, "remote", "set-url", "origin", str(remote))
     return Demo(folder, remote, workdir, repo_path, _secret(folder / "secret"))
+
+
+def demo_settings(demo: Demo, environ: Mapping[str, str], port: int) -> dict[str, str]:
+    """The environment that serves the demo at `port`; of the operator's settings those of the log count."""
+    names = {name for variable in VARIABLES for name in variable.names}
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if name.startswith("CFP_LOG_") or not (name in names or name.startswith("CFP_"))
+    }
+    kept.setdefault("CFP_LOG_LEVEL", "warning")
+    return kept | {
+        "CFP_DATA_REPO_PATH": str(demo.repo_path),
+        "CFP_DATA_REMOTE": str(demo.remote),
+        "CFP_DATA_RELOAD_SECRET": demo.secret,
+        "PORT": str(port),
+        "HOST": "127.0.0.1",
+    }
 
 
 def three_commands(demo: Demo, url: str) -> tuple[str, str, str]:

@@ -70,9 +70,17 @@ def byte_count(text: str) -> int:
 
 def host(text: str) -> str:
     """An address or a name to listen at."""
-    if not re.fullmatch(r"[0-9A-Za-z_.:%-]{1,255}", text):
+    if not re.fullmatch(r"[0-9A-Za-z_.:%-]{1,255}", text) or not _has_labels(text):
         raise ValueError(f"is {_shown(text)}; give an IP address without brackets, or a host name")
     return text
+
+
+def _has_labels(text: str) -> bool:
+    """Whether the parts between the dots of a name are neither empty nor too long to be looked up."""
+    try:
+        return bool(text.encode("idna"))
+    except UnicodeError:
+        return False
 
 
 def port(text: str) -> int:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import typer
 
-from server.cli import BAD_CONFIGURATION, FAILED, IN_USE, USAGE, app
+from server.cli import app
+from server.commands.endings import BAD_CONFIGURATION, FAILED, IN_USE, USAGE
 from tests.docs.pages import codes, headings, page, rows, section
 
 TEXT = page("docs/reference/commands.md")

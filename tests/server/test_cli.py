@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
-import os
-import pty
-import signal
 import socket
 import subprocess
 import threading
@@ -21,11 +17,11 @@ from rich.console import Console
 
 from server.commands.client import Client, Unreachable
 from server.commands.display import outcome_view, problem_view, status_view
-from tests.end_to_end.server_process import PROJECT, command, environment, run_command
-from tests.end_to_end.waiting import eventually
+from tests.end_to_end.server_process import run_command
 from tests.server.documents import NOW, REFUSED, SERVED, not_ready, refused, reload, stale, status
 from tests.server.payloads import SECRET
 from tests.server.stand import Stand, stand
+from tests.server.terminal import Terminal
 
 FAILED, USAGE = 1, 2
 HOSTILE = "[red]x[/red] :smile: \x1b[2J\u202e\nnew line"
@@ -136,44 +132,6 @@ def test_status_of_fresh_data_succeeds_and_fits_a_pipe(server: Stand) -> None:
 
 def test_watching_is_for_people(server: Stand) -> None:
     assert livesheets(server, "status", "--watch", "--json").returncode == USAGE
-
-
-class Terminal:
-    """A command on a terminal of its own."""
-
-    def __init__(self, *arguments: str) -> None:
-        self.master, slave = pty.openpty()
-        settings: dict[str, str | None] = {
-            "CFP_DATA_RELOAD_SECRET": SECRET,
-            "TERM": "xterm",
-            "COLUMNS": "120",
-        }
-        self.process = subprocess.Popen(
-            command(*arguments), cwd=PROJECT, env=environment(settings), stdin=slave, stdout=slave,
-            stderr=slave, start_new_session=True,
-        )  # fmt: skip
-        os.close(slave)
-        self.text = ""
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        with contextlib.suppress(OSError):  # the other side has ended
-            while piece := os.read(self.master, 65_536):
-                self.text += piece.decode("utf-8", "replace")
-
-    def until(self, words: str) -> None:
-        eventually(lambda: words in self.text, f"the terminal shows {words!r}")
-
-    def end(self) -> int:
-        self.process.send_signal(signal.SIGINT)
-        try:
-            return self.process.wait(60)
-        finally:
-            self.process.kill()
-            self.process.wait()
-            self._reader.join(60)
-            os.close(self.master)
 
 
 def test_watching_follows_what_happens_until_interrupted(server: Stand) -> None:
@@ -305,3 +263,13 @@ def test_an_answer_that_is_no_http_is_told_plainly() -> None:
         with pytest.raises(Unreachable, match="does not answer"):
             Client(f"http://127.0.0.1:{listener.getsockname()[1]}", None).status()
         thread.join()
+
+
+@pytest.mark.parametrize("wrong", [("--port", "-5"), ("--port", "-1"), ("--host", "a..b")])
+def test_an_address_to_listen_on_that_is_none_is_a_mistake_of_the_command_line(
+    wrong: tuple[str, str], tmp_path: Path
+) -> None:
+    done = run_command("serve", *wrong, CFP_DATA_REPO_PATH=str(tmp_path / "data.git"))
+    assert (done.returncode, done.stdout) == (USAGE, "")
+    assert wrong[0] in done.stderr
+    assert not list(tmp_path.iterdir())

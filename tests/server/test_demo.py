@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from server.demo import BRANCH, EDITED_RECORD, Demo, DemoError, prepare_demo, three_commands
+from server.demo import BRANCH, EDITED_RECORD, Demo, DemoError, demo_settings, prepare_demo, three_commands
+from server.environment.variables import VARIABLES
+from server.settings import read_settings
+from tests.end_to_end.server_process import run_command
 from tests.gitrepo import read_tree, run_git
 
 COMMAND_TIMEOUT_S = 60
@@ -255,3 +258,24 @@ def test_the_editing_command_pushes_announces_and_shows_a_real_change_every_time
         assert shown[:2] == ("GET", f"/api/{EDITED_RECORD}")
         assert printed.splitlines()[-1] == json.dumps({"asked": f"/api/{EDITED_RECORD}"})
     assert run_git(demo.workdir, "status", "--porcelain") == b""
+
+
+def test_no_setting_of_the_operator_counts_in_the_demo_but_those_of_the_log(tmp_path: Path) -> None:
+    demo = Demo(tmp_path, tmp_path / "remote.git", tmp_path / "workdir", tmp_path / "data.git", "0" * 48)
+    operators = {name: "nonsense" for variable in VARIABLES for name in variable.names}
+    logs = {"CFP_LOG_LEVEL": "debug", "CFP_LOG_FORMAT": "json"}
+    found = demo_settings(demo, operators | {"CFP_DATA_NONSENSE": "x", "PATH": "/bin"} | logs, 8081)
+    settings = read_settings(found)
+    assert (settings.port, settings.host, settings.log_level) == (8081, "127.0.0.1", "debug")
+    assert (settings.repo_path, settings.remote) == (demo.repo_path, str(demo.remote))
+    assert (settings.sentry_dsn, settings.warnings, found["PATH"]) == (None, (), "/bin")
+
+
+def test_a_place_where_no_demo_can_be_made_is_told_plainly(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    done = run_command("demo", "--port", "0", "--dir", str(file))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert str(file) in done.stderr
+    assert "--dir" in done.stderr
+    assert "Traceback" not in done.stderr

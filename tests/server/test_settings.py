@@ -227,7 +227,9 @@ def test_every_port_is_accepted(text: str) -> None:
     assert read_settings({"PORT": text}).port == int(text)
 
 
-@pytest.mark.parametrize("text", ["http://localhost", "[::1]", "two words", "a\x1b[2J"])
+@pytest.mark.parametrize(
+    "text", ["http://localhost", "[::1]", "two words", "a\x1b[2J", "a..b", ".", "a" * 64]
+)
 def test_a_host_that_is_none_is_refused(text: str) -> None:
     assert only_fault_of({"HOST": text}).startswith("HOST is ")
 
