@@ -173,12 +173,12 @@ class Builder:
     def _prepare_commit(self, target: Target, request: Request) -> Prepared:
         known = self._rejected
         if known is not None and known.commit == target.commit:
-            raise DataRejected(known.commit, known.problems, known.total)
+            raise DataRejected(known.commit, known.problems, known.counts)
         try:
             with request.phases("build"):
                 return self._build(target, request)
         except DataRejected as error:
-            self._rejected = DataRejected(error.commit, error.problems, error.total)
+            self._rejected = DataRejected(error.commit, error.problems, error.counts)
             raise
         except (apsw.Error, OSError) as error:
             raise failed_build(error) from error

@@ -119,14 +119,20 @@ class Rewound(HistoryRefused):
 
 
 class DataRejected(ReloadError):
-    """The commit holds files that cannot be served; all of them are in `problems`, at most PROBLEMS_MAX."""
+    """The commit holds files that cannot be served; all of them are in `problems`, at most PROBLEMS_MAX.
+
+    `counts` has them all by sheet, by that commit's own definitions; '' is for what no sheet reads.
+    """
 
     outcome = "data-rejected"
 
-    def __init__(self, commit: str, problems: Sequence[Problem], total: int | None = None) -> None:
+    def __init__(
+        self, commit: str, problems: Sequence[Problem], counts: Mapping[str, int] | None = None
+    ) -> None:
         self.commit = commit
         self.problems = tuple(problems[:PROBLEMS_MAX])
-        self.total = total if total is not None else len(problems)
+        self.counts = dict(counts) if counts is not None else {"": len(problems)}
+        self.total = sum(self.counts.values())
         files = "1 problem" if self.total == 1 else f"{self.total} problems"
         super().__init__(f"commit {commit[:12]} cannot be served: {files}, first {self.problems[0]}")
 

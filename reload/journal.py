@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,12 +22,13 @@ ANNOUNCED_DEADLINE_S = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A commit of the branch that is not served, and why."""
+    """A commit of the branch that is not served, and why; `counts` has all problems by sheet."""
 
     commit: str
     at: datetime
     code: str
     problems: tuple[Problem, ...]
+    counts: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +136,9 @@ class Journal:
         elif commit is not None and (
             before is None or (before.commit, before.code) != (commit, outcome.outcome)
         ):
-            problems = outcome.error.problems if isinstance(outcome.error, DataRejected) else ()
-            self.rejected = Rejected(commit, now, outcome.outcome, problems)
+            error = outcome.error
+            found = (error.problems, error.counts) if isinstance(error, DataRejected) else ((), {})
+            self.rejected = Rejected(commit, now, outcome.outcome, *found)
         if self.rejected != before:
             self._write()
 
@@ -159,6 +161,7 @@ def _read(path: Path | None) -> Rejected | None:
     try:
         noted = orjson.loads(path.read_bytes())
         problems = tuple(Problem(**problem) for problem in noted["problems"])
-        return Rejected(noted["commit"], datetime.fromisoformat(noted["at"]), noted["code"], problems)
+        counts = {str(name): int(count) for name, count in dict(noted["counts"]).items()}
+        return Rejected(noted["commit"], datetime.fromisoformat(noted["at"]), noted["code"], problems, counts)
     except (OSError, ValueError, TypeError, KeyError):
         return None

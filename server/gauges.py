@@ -10,7 +10,6 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from reload.disk import free_bytes
-from reload.errors import Problem
 from reload.journal import Journal
 from reload.poller import Poller
 from reload.reloader import Reloader
@@ -40,11 +39,11 @@ class Gauges(Collector):
         """Every gauge."""
         current, journal = self._snapshots.current, self._journal
         records = current.served.records if current else {}
-        rejected = journal.rejected.problems if journal.rejected else ()
+        problems = dict.fromkeys(records, 0) | (journal.rejected.counts if journal.rejected else {})
         yield _gauge("livesheets_fresh", "Whether what is served is what the remote has.", journal.fresh)
         yield _by_sheet("livesheets_records", "Records served.", records)
-        text = "Problems of the commit that was refused, by sheet; '' for files of no sheet."
-        yield _by_sheet("livesheets_problems", text, _by_folder(rejected, records))
+        text = "Problems of the commit that was refused, by its own sheets; '' for files of no sheet."
+        yield _by_sheet("livesheets_problems", text, problems)
         listing = current.listing if current else None
         text = "Quarantined records and warnings of the commit that is served, by sheet."
         yield _by_sheet("livesheets_listed_problems", text, listing.counts if listing else {})
@@ -108,11 +107,3 @@ def _by_sheet(name: str, text: str, values: Mapping[str, int]) -> GaugeMetricFam
     for sheet, value in values.items():
         family.add_metric((sheet,), value)
     return family
-
-
-def _by_folder(problems: Iterable[Problem], records: Mapping[str, int]) -> dict[str, int]:
-    counts = dict.fromkeys(records, 0)
-    for problem in problems:
-        sheet = next((name for name in records if problem.path.startswith(f"{name}/")), "")
-        counts[sheet] = counts.get(sheet, 0) + 1
-    return counts

@@ -189,7 +189,8 @@ def _raise_for(job: Job, result: dict[str, Any] | None, status: int, errors: str
     if "problems" in result:
         try:
             problems = [Problem(**problem) for problem in result["problems"]]
-            raise DataRejected(job.commit, problems, int(result["total_problems"]))
+            counts = {name: int(count) for name, count in dict(result["counts"]).items()}
+            raise DataRejected(job.commit, problems, counts)
         except (TypeError, ValueError, KeyError, IndexError) as error:
             raise BuildFailed(f"the build child's result is not understood: {error}") from error
 
@@ -213,7 +214,7 @@ def _result_of(job: Job) -> dict[str, Any]:
         return {"built": job.path}
     except DataRejected as error:
         problems = [asdict(problem) for problem in error.problems]
-        return {"problems": problems, "total_problems": error.total}
+        return {"problems": problems, "counts": error.counts}
     except (ReloadError, apsw.Error, OSError, MemoryError) as error:
         failed = failed_build(error)
         return {"failed": str(failed), "reason": failed.reason}

@@ -45,7 +45,7 @@ def apply_difference(
     except (TooExpensive, TooLargeData) as error:
         raise TooLarge(str(error)) from error
     if build.problems.total:
-        raise DataRejected(commit, build.problems.kept, build.problems.total)
+        raise DataRejected(commit, build.problems.kept, build.problems.counts)
     store.note(commit=commit, committed_at=repository.committed_at(commit).isoformat())
     return {name: change for name, change in sorted(changes.items()) if change}
 

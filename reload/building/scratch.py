@@ -55,4 +55,4 @@ def _fill(build: Build, progress: Progress) -> None:
             done += loaded
             progress(done, total)
     if problems.total:
-        raise DataRejected(build.commit, problems.kept, problems.total)
+        raise DataRejected(build.commit, problems.kept, problems.counts)

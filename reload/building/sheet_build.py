@@ -44,7 +44,7 @@ class Build:
             return
         for unreadable in found.unreadable:
             for problem in unreadable.problems:
-                self.problems.add(problem)
+                self.problems.add(problem, reader.sheet.name)
 
 
 def build_sheet(build: Build, sheet: Sheet, contents: Contents) -> Iterator[int]:
@@ -64,7 +64,7 @@ def _of_definition(build: Build, reader: SheetReader) -> Iterator[Listed]:
     """The definition's own problem: listed, or the commit's where schemas are enforced."""
     problem = reader.definition_problem
     if problem is not None and build.policy.schema == "enforce":
-        build.problems.add(problem)
+        build.problems.add(problem, reader.sheet.name)
     elif problem is not None:
         yield Listed.of(reader.sheet.name, "definition", problem)
 

@@ -18,21 +18,32 @@ from reload.toml import DOCUMENT_BYTES_MAX
 
 # More files than this are counted before they are kept, so that a tree bomb takes no memory.
 KEPT_ENTRIES_MAX = 250_000
+# So many sheets with problems are told apart.
+SHEETS_MAX = 1_000
 
 
 class Problems:
-    """Every problem found, the first PROBLEMS_MAX of them by path kept, in whatever order they are found."""
+    """Every problem found, the first PROBLEMS_MAX of them by path kept, in whatever order they are found.
+
+    `counts` has them all by sheet: SHEETS_MAX sheets by name, the others and what no sheet reads as ''.
+    """
 
     def __init__(self) -> None:
         self.kept: list[Problem] = []
-        self.total = 0
+        self.counts: dict[str, int] = {}
 
-    def add(self, problem: Problem) -> None:
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return sum(self.counts.values())
+
+    def add(self, problem: Problem, sheet: str = "") -> None:
         """Note one more; a file that is a record of two sheets has its problem once."""
         place = bisect_left(self.kept, _position(problem), key=_position)
         if self.kept[place : place + 1] == [problem]:
             return
-        self.total += 1
+        name = sheet if sheet in self.counts or len(self.counts) < SHEETS_MAX else ""
+        self.counts[name] = self.counts.get(name, 0) + 1
         self.kept.insert(place, problem)
         del self.kept[PROBLEMS_MAX:]
 

@@ -26,7 +26,7 @@ OLD, NEW = "a" * 40, "b" * 40
 SWAPPED = Outcome("1", Trigger.WEBHOOK, "fast-forwarded", OLD, NEW, NOW, 1, fetched=True, remote_commit=NEW)
 IN_SYNC = replace(SWAPPED, outcome="in-sync", old_commit=NEW)
 PROBLEMS = [Problem("people/a.toml", 1, 2, "broken"), Problem("naïve.toml", 0, 0, 'a "quote"')]
-REJECTED = DataRejected(NEW, PROBLEMS)
+REJECTED = DataRejected(NEW, PROBLEMS, {"people": 150, "": 1})
 
 
 class Clock:
@@ -152,6 +152,7 @@ def test_what_was_refused_is_kept_over_a_restart_until_the_branch_moves_on(
     assert known is not None
     assert (known.commit, known.at, known.code) == (NEW, NOW, error.outcome)
     assert known.problems == (tuple(PROBLEMS) if error is REJECTED else ())
+    assert known.counts == ({"people": 150, "": 1} if error is REJECTED else {})
     made.observe(SWAPPED)
     assert made.rejected is None
     assert journal(path).rejected is None

@@ -92,8 +92,9 @@ def test_a_child_that_breaks_says_its_last_words() -> None:
         "not JSON at all\\n[1, 2]\\n7\\nnull\\n",
         '{"neither": 1}\\n{"done": "x", "total": []}\\n',
         "\\x80\\x04\\x95\\x0b",
-        '{"problems": [{"nope": 1}], "total_problems": 1}\\n',
-        '{"problems": [], "total_problems": 0}\\n',
+        '{"problems": [{"nope": 1}], "counts": {"": 1}}\\n',
+        '{"problems": [], "counts": {}}\\n',
+        '{"problems": [{"path": "a", "line": 1, "column": 1, "message": "b"}], "counts": 1}\\n',
         '{"problems": 7}\\n',
     ],
 )

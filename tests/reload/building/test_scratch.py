@@ -203,7 +203,7 @@ def test_the_first_hundred_problems_by_path_are_named_and_all_are_counted(tmp_gi
     assert len(found) == PROBLEMS_MAX
     assert [each.path for each in found] == sorted(each.path for each in found)
     assert found[-1].path == "posts/019.md"
-    assert caught.value.total == 160
+    assert (caught.value.total, caught.value.counts) == (160, {"people": 80, "posts": 80})
 
 
 def test_a_file_that_two_sheets_read_has_its_problem_once(tmp_git: NewRepo) -> None:

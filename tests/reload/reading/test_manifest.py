@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reload.errors import PROBLEMS_MAX, Problem
 from reload.reading.findings import TooLargeData
-from reload.reading.manifest import Problems, read_entries, read_manifest, with_sizes
+from reload.reading.manifest import SHEETS_MAX, Problems, read_entries, read_manifest, with_sizes
 from tests.gitrepo import GitRepo
 from tests.reload.engine import opened
 
@@ -38,6 +38,17 @@ def test_the_first_hundred_problems_are_kept_and_the_others_counted() -> None:
         problems.add(Problem(f"{number:03}", 0, 0, "x"))
     assert [each.path for each in problems.kept] == [f"{number:03}" for number in range(PROBLEMS_MAX)]
     assert problems.total == PROBLEMS_MAX + 50
+
+
+def test_problems_are_counted_by_sheet_and_very_many_sheets_together() -> None:
+    problems = Problems()
+    for number in range(SHEETS_MAX + 50):
+        for each in "xy":
+            problems.add(Problem(f"{number:04}", 0, 0, each), f"sheet-{number}")
+    assert problems.total == 2 * (SHEETS_MAX + 50)
+    assert problems.counts["sheet-7"] == 2
+    assert problems.counts[""] == 100
+    assert len(problems.counts) == SHEETS_MAX + 1
 
 
 def test_files_are_sorted_into_the_sheets_that_claim_them(tmp_git: NewRepo) -> None:
