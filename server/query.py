@@ -15,6 +15,7 @@ from reload.asking.query import (
     LIMIT_DEFAULT,
     LIMIT_MAX,
     OPERATORS,
+    SORT_KEYS_MAX,
     Filter,
     InvalidQuery,
     Kinds,
@@ -218,10 +219,14 @@ def _match(text: str | None) -> tuple[str | None, bool]:
 def _sorts(text: str | None) -> tuple[Sort, ...]:
     if text is None:
         return ()
-    sorts = tuple(Sort(part.removeprefix("-"), part.startswith("-")) for part in text.split(","))
-    for sort in sorts:
-        _require_name("sort", sort.field)
-    return sorts
+    sorts: dict[str, Sort] = {}
+    for part in text.split(","):
+        name = part.removeprefix("-")
+        _require_name("sort", name)
+        sorts.setdefault(name, Sort(name, part.startswith("-")))  # by the same field again orders nothing
+    if len(sorts) > SORT_KEYS_MAX:
+        raise InvalidQuery("sort", f"{len(sorts)} fields; at most {SORT_KEYS_MAX} may be sorted by")
+    return tuple(sorts.values())
 
 
 def _names(parameter: str, values: list[str]) -> tuple[str, ...]:

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
+
+import orjson
 
 from reload.sheets import FIELD_NAME
 from reload.store import json_path
 
 LIMIT_MAX = 1000
 LIMIT_DEFAULT = 50
+SORT_KEYS_MAX = 16
 FACET_VALUES_MAX = 20
 
 Operator = Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "contains", "startswith", "exists"]
@@ -141,15 +144,19 @@ def _meanings(each: Filter, kinds: frozenset[str]) -> dict[str, SortValue]:
 
 
 def _equals(each: Filter, kinds: frozenset[str]) -> Sql:
-    meanings = _meanings(each, kinds)
+    return _matches(each.field, kinds, "= ?", _meanings(each, kinds))
+
+
+def _matches(name: str, kinds: frozenset[str], test: str, meanings: Mapping[str, SortValue]) -> Sql:
+    """Where the field, or a member of its array, passes the test with what is meant for its JSON type."""
     values = list(meanings.values())
     if "array" in kinds:
-        parts = [f"(e.type IN ({types}) AND e.value = ?)" for types in meanings]
-        inside = f"SELECT 1 FROM {json_each(each.field)} AS e WHERE {' OR '.join(parts)}"
-        return Sql(f"coalesce({json_type(each.field)}, '') <> 'object' AND EXISTS ({inside})", values)
+        parts = [f"(e.type IN ({types}) AND e.value {test})" for types in meanings]
+        inside = f"SELECT 1 FROM {json_each(name)} AS e WHERE {' OR '.join(parts)}"
+        return Sql(f"coalesce({json_type(name)}, '') <> 'object' AND EXISTS ({inside})", values)
     if is_uniform(kinds):
-        return Sql(f"{json_path(each.field)} = ?", values)
-    parts = [f"({json_type(each.field)} IN ({types}) AND {json_path(each.field)} = ?)" for types in meanings]
+        return Sql(f"{json_path(name)} {test}", values)
+    parts = [f"({json_type(name)} IN ({types}) AND {json_path(name)} {test})" for types in meanings]
     return Sql(" OR ".join(parts), values)
 
 
@@ -182,13 +189,14 @@ def _compares(each: Filter, kinds: frozenset[str]) -> Sql:
 
 
 def _among(each: Filter, kinds: frozenset[str]) -> Sql:
-    alternatives = [
-        _equals(Filter(each.field, "eq", value, each.parameter), kinds) for value in each.value.split(",")
-    ]
-    return Sql(
-        " OR ".join(f"({piece.text})" for piece in alternatives),
-        [value for piece in alternatives for value in piece.values],
-    )
+    # SQLite bounds the values and the nesting of a statement: however many alternatives there are, they
+    # are one value for each JSON type.
+    alternatives: dict[str, list[SortValue]] = {}
+    for value in dict.fromkeys(each.value.split(",")):
+        for types, meaning in _meanings(replace(each, value=value), kinds).items():
+            alternatives.setdefault(types, []).append(meaning)
+    meanings = {types: orjson.dumps(values).decode() for types, values in alternatives.items()}
+    return _matches(each.field, kinds, "IN (SELECT value FROM json_each(?))", meanings)
 
 
 def _contains(each: Filter, kinds: frozenset[str]) -> Sql:

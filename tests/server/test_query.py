@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reload.asking.query import InvalidQuery, SortValue
+from reload.asking.query import SORT_KEYS_MAX, InvalidQuery, Sort, SortValue
 from server.query import make_cursor, read_cursor, read_list, read_search
+from tests.reload.columns import reader_of
+from tests.reload.engine import paths
 
 _keys = st.none() | st.text(st.characters(exclude_categories=("Cs",))) | st.integers(-(2**63), 2**63 - 1)
 _floats = st.floats(allow_nan=False, allow_infinity=False)
@@ -49,3 +51,21 @@ def test_a_limit_that_is_none_is_refused_naming_what_is_allowed(limit: str) -> N
     for read in (lambda query: read_list(query, lambda names: {}), lambda query: read_search(f"q=a&{query}")):
         with pytest.raises(InvalidQuery, match=r"limit: .*whole number from 1 to 1000"):
             read(f"limit={limit}")
+
+
+def test_a_list_is_sorted_by_so_many_fields_and_no_more() -> None:
+    names = [f"f{number}" for number in range(SORT_KEYS_MAX + 1)]
+    tables = [{name: (number >> place) % 2 for place, name in enumerate(names)} for number in range(40)]
+    with reader_of(tables) as reader:
+        for sign in ("", "-"):
+            sort = ",".join(f"{sign}{name}" for name in names[:-1])
+            query = read_list(f"sort={sort}&limit=1", lambda names: reader.kinds("people", names)).query
+            assert len(set(paths(reader, "people", query))) == len(tables)
+        with pytest.raises(InvalidQuery, match=f"^sort: 17 fields; at most {SORT_KEYS_MAX} "):
+            read_list(f"sort={','.join(names)}", lambda names: reader.kinds("people", names))
+
+
+def test_a_field_orders_a_list_once_however_often_it_is_named() -> None:
+    kinds = {"n": frozenset({"number"}), "m": frozenset({"number"})}
+    sort = ",".join(["n", "-m", *["-n"] * 500])
+    assert read_list(f"sort={sort}", lambda names: kinds).query.sorts == (Sort("n"), Sort("m", True))

@@ -99,6 +99,22 @@ def test_every_filter_finds_what_it_says(column: list[Any], texts: list[str], in
                     assert reader.total("people", query) == len(expected)
 
 
+@pytest.mark.parametrize("indexed", [False, True])
+@pytest.mark.parametrize(
+    "column",
+    [["c999", "other"], [999, 1.5], [999, "c999", "other"], [["x", "c999"], [999], ["other"], {"x": 1}]],
+)
+def test_however_many_alternatives_there_are_each_counts(column: list[Any], indexed: bool) -> None:
+    asked_for = ",".join(f"{number}" if 999 in column else f"c{number}" for number in range(5_000))
+    expected = [str(number) for number, value in enumerate(column) if holds(value, "in", asked_for)]
+    assert expected
+    with reader_of(tables_of(column), ["v"] if indexed else []) as reader:
+        for filters in (1, 20):
+            query = Query(filters=(Filter("v", "in", asked_for, "v"),) * filters)
+            assert paths(reader, "people", query) == expected
+            assert reader.total("people", query) == len(expected)
+
+
 def _rank(value: object) -> tuple[int, Any]:
     """Where a value stands in an order: nothing, then numbers, then text and the JSON of all others."""
     if value is ABSENT or value is None:
