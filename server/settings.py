@@ -21,7 +21,17 @@ from server.environment.addresses import (
 )
 from server.environment.hosts import host_names
 from server.environment.secret import Secret, SecretError
-from server.environment.values import byte_count, count, host, one_of, path, port, seconds, seconds_above_0
+from server.environment.values import (
+    byte_count,
+    count,
+    folder,
+    host,
+    one_of,
+    port,
+    repository,
+    seconds,
+    seconds_above_0,
+)
 from server.environment.variables import KNOWN, VARIABLES, Variable
 
 __all__ = ["VARIABLES", "Secret", "Settings", "SettingsError", "Variable", "read_settings"]
@@ -202,8 +212,8 @@ class _Reader:
 
 
 def _settings(reader: _Reader) -> Settings:
-    repo_path = reader.optional("CFP_DATA_REPO_PATH", path)
-    state_path = reader.optional("CFP_DATA_STATE_PATH", path)
+    repo_path = reader.optional("CFP_DATA_REPO_PATH", repository)
+    state_path = reader.optional("CFP_DATA_STATE_PATH", folder)
     if state_path is None and repo_path is not None:
         state_path = Path(f"{repo_path}.state")
     return Settings(

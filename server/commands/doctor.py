@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import apsw
 
-from server.commands.findings import Finding
+from server.commands.findings import Finding, as_far_as_seen
 from server.commands.places import examine_places
 from server.commands.sources import examine_sources
 from server.environment.variables import VARIABLES
@@ -32,7 +32,7 @@ def examine(environ: Mapping[str, str]) -> list[Finding]:
     assert settings.repo_path is not None
     repo_path = settings.repo_path.absolute()
     state_path = settings.state_path or repo_path.with_name(repo_path.name + ".state")
-    findings += _settings(settings, environ)
+    findings += as_far_as_seen("settings", _settings(settings, environ))
     findings += examine_places(repo_path, state_path)
     if findings[0].ok:
         findings += examine_sources(settings, repo_path)

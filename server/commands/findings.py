@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 
@@ -18,3 +19,17 @@ class Finding:
     detail: str
     remedy: str = ""
     configuration: bool = False
+
+
+def as_far_as_seen(subject: str, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """These findings; where the system refuses a further look, that is the last of them."""
+    try:
+        yield from findings
+    except OSError as error:
+        yield unseen(subject, error)
+
+
+def unseen(subject: str, error: OSError) -> Finding:
+    """That something cannot be looked at."""
+    detail = f"{error.filename or 'it'} cannot be looked at: {error.strerror or error}"
+    return Finding(subject, False, detail, "run the server and every command as one user, who owns the data")

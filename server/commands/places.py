@@ -7,11 +7,11 @@ import os
 import pwd
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from server.commands.findings import Finding
+from server.commands.findings import Finding, as_far_as_seen
 
 FREE_BYTES_MIN: Final = 512 << 20
 ENTRIES_LOOKED_AT_MAX: Final = 2_000
@@ -21,9 +21,8 @@ def examine_places(repo_path: Path, state_path: Path) -> Iterator[Finding]:
     """The repository's folder and the state's; nothing is made or changed."""
     places = {"repository folder": repo_path, "state folder": state_path}
     for subject, path in places.items():
-        yield from _folder(subject, path)
-    devices = {os.stat(existing(path)).st_dev: existing(path) for path in places.values()}
-    yield from map(_space, devices.values())
+        yield from as_far_as_seen(subject, _folder(subject, path))
+    yield from as_far_as_seen("disk", _disks(places.values()))
     yield _lock(repo_path)
 
 
@@ -90,6 +89,11 @@ def _user(uid: int) -> str:
     with contextlib.suppress(KeyError):
         return f"uid {uid} ({pwd.getpwuid(uid).pw_name})"
     return f"uid {uid}"
+
+
+def _disks(paths: Iterable[Path]) -> Iterator[Finding]:
+    devices = {os.stat(existing(path)).st_dev: existing(path) for path in paths}
+    yield from map(_space, devices.values())
 
 
 def _space(place: Path) -> Finding:

@@ -10,7 +10,7 @@ from typing import Final
 from reload.errors import RepositoryError
 from reload.git.command import Git, GitFailed, GitTimedOut
 from reload.git.fetch_failures import fetch_failure, untrusted_owner
-from server.commands.findings import Finding
+from server.commands.findings import Finding, unseen
 from server.settings import Settings
 
 _REMEDIES: Final[Mapping[str, str]] = {
@@ -31,13 +31,21 @@ def examine_sources(settings: Settings, repo_path: Path) -> Iterator[Finding]:
     """The server's repository, then the remote and its branch."""
     git = Git(repo_path)
     try:
-        local = yield from _repository(git, settings, repo_path)
+        local = yield from _local(git, settings, repo_path)
         if settings.remote is None:
             yield Finding("remote", True, "none is set; the local branch is served as it is")
         else:
             yield from _remote(git, settings, settings.remote, local)
     finally:
         git.stop()
+
+
+def _local(git: Git, settings: Settings, path: Path) -> Generator[Finding, None, str | None]:
+    try:
+        return (yield from _repository(git, settings, path))
+    except OSError as error:
+        yield unseen("repository", error)
+        return settings.branch
 
 
 def _repository(git: Git, settings: Settings, path: Path) -> Generator[Finding, None, str | None]:
@@ -90,7 +98,12 @@ def _head(git: Git, path: Path, branch: str | None) -> Finding:
         git.run("ls-tree", "-r", "-t", "--full-tree", "--name-only", "-z", commit)
     except GitFailed as error:
         remedy = "nothing: where a remote is set, the server saves it aside and clones it again by itself"
-        return Finding("repository", False, f"{path} is damaged: {error.stderr.splitlines()[-1]}", remedy)
+        return Finding(
+            "repository",
+            False,
+            f"{path} is damaged: {(error.stderr.splitlines() or ['without a word'])[-1]}",
+            remedy,
+        )
     return Finding("repository", True, f"{path}, branch {branch} at {commit[:12]}")
 
 

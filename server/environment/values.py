@@ -6,6 +6,7 @@ Each function returns the value or raises ValueError with words that fit after t
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +35,23 @@ def one_of(*words: str) -> Callable[[str], str]:
 def path(text: str) -> Path:
     """A path, from the folder in which the process starts."""
     return Path(text).absolute()
+
+
+def folder(text: str) -> Path:
+    """The path of a folder that is there, or can be made as far as what is there tells."""
+    given = path(text)
+    nearest = next(place for place in (given, *given.parents) if os.path.lexists(place))
+    if not os.path.isdir(nearest):
+        raise ValueError(f"is {_shown(text)}, but {str(nearest)!r} is no folder; choose another path")
+    return given
+
+
+def repository(text: str) -> Path:
+    """The same, with a name that those of the folders beside it can be made from."""
+    given = folder(text)
+    if given.name in ("", ".."):
+        raise ValueError(f"is {_shown(text)}; give a folder with a name of its own, such as /srv/data.git")
+    return given
 
 
 def seconds(text: str) -> float:

@@ -273,3 +273,13 @@ def test_an_address_to_listen_on_that_is_none_is_a_mistake_of_the_command_line(
     assert (done.returncode, done.stdout) == (USAGE, "")
     assert wrong[0] in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["CFP_DATA_REPO_PATH", "CFP_DATA_STATE_PATH"])
+def test_a_path_where_no_folder_can_be_keeps_a_server_from_starting(name: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    paths = {"CFP_DATA_REPO_PATH": str(tmp_path / "data.git"), name: str(tmp_path / "file")}
+    done = run_command("serve", "--port", "0", **paths)
+    assert (done.returncode, done.stdout) == (78, "")
+    assert f"configuration: {name} is " in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

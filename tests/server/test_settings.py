@@ -247,6 +247,24 @@ def test_a_state_path_that_would_take_the_repository_with_it_is_refused(tmp_path
         assert fault.startswith("CFP_DATA_STATE_PATH ")
 
 
+@pytest.mark.parametrize("name", ["CFP_DATA_REPO_PATH", "CFP_DATA_STATE_PATH"])
+def test_a_path_where_no_folder_can_be_is_refused(name: str, tmp_path: Path) -> None:
+    file, dangling = tmp_path / "file", tmp_path / "dangling"
+    file.write_text("mine")
+    dangling.symlink_to("nowhere")
+    for given, named in ((file, file), (file / "below" / "it", file), (dangling, dangling)):
+        fault = only_fault_of({name: str(given)})
+        assert fault.startswith(f"{name} is ")
+        assert f"{str(named)!r} is no folder" in fault
+
+
+@pytest.mark.parametrize("text", ["/", "//", "..", "/tmp/.."])
+def test_a_repository_without_a_name_of_its_own_is_refused(text: str) -> None:
+    fault = only_fault_of({"CFP_DATA_REPO_PATH": text})
+    assert fault.startswith("CFP_DATA_REPO_PATH ")
+    assert "name of its own" in fault
+
+
 def test_a_refused_address_names_its_variable() -> None:
     environ = {
         "CFP_DATA_REMOTE": "ext::sh -c id",

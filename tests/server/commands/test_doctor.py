@@ -268,6 +268,30 @@ def test_a_folder_inside_that_another_user_made_is_found(
     assert f"{path / 'objects' / 'ab'} cannot be written to" in run_as_nobody(environ)
 
 
+@as_root
+def test_a_repository_that_may_not_be_looked_into_is_told_and_the_rest_is_looked_at(
+    environ: dict[str, str], remote: GitRepo, reachable: Path
+) -> None:
+    path = cloned(environ, remote)
+    path.chmod(0o700)
+    told = run_as_nobody(environ)
+    assert f"repository: {path / 'HEAD'} cannot be looked at: Permission denied" in told
+    for subject in ("git", "settings", "repository folder", "state folder", "disk", "server", "remote"):
+        assert f"\n{subject}: " in f"\n{told}"
+
+
+@pytest.mark.parametrize("name", ["CFP_DATA_REPO_PATH", "CFP_DATA_STATE_PATH"])
+def test_a_file_where_a_folder_is_needed_is_a_fault_of_the_settings(
+    environ: dict[str, str], tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        (fault,) = faults(environ | {name: str(path)})
+        assert fault.configuration
+        assert name in fault.detail
+        assert "no folder" in fault.detail
+
+
 def test_a_folder_that_everybody_may_write_to_is_a_fault(environ: dict[str, str], remote: GitRepo) -> None:
     path = cloned(environ, remote)
     path.chmod(0o777)
