@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, time
-from functools import lru_cache
 from math import isfinite
 from typing import Any, NamedTuple
 
@@ -29,7 +28,13 @@ _DELIMITER = re.compile(r"^\+\+\+[^\S\x1c-\x1f]*$", re.MULTILINE)
 
 Kind = str
 Shape = tuple[tuple[str, Kind], ...]
+# The keys of a table, the types of their values, the shapes of the tables among these.
+_Outline = tuple[tuple[str, ...], tuple[type, ...], tuple[Shape, ...]]
 _NULL = type(None)
+# What is remembered of shapes: so many, none with more fields or longer names than records mostly have.
+_SHAPES_MAX = 1024
+_SHAPE_FIELDS_MAX = 256
+_SHAPE_CHARACTERS_MAX = 8_192
 KINDS: dict[type, Kind] = {
     str: "string",
     int: "number",
@@ -148,12 +153,22 @@ def shape_of(table: dict[str, Any]) -> Shape:
         inner = tuple([shape_of(value) for value in table.values() if type(value) is dict])
     if float in types:  # JSON has no nan and no infinity
         types = tuple([_NULL if _is_endless(value) else type(value) for value in table.values()])
-    return _shape_of(tuple(table), types, inner)
+    return _shapes[tuple(table), types, inner]
 
 
-@lru_cache(maxsize=1024)
+class _Shapes(dict[_Outline, Shape]):
+    """Shapes by outline, made when first asked for: most records of a sheet share one. Keeps small ones."""
+
+    def __missing__(self, outline: _Outline) -> Shape:
+        shape = _shape_of(*outline)
+        if len(shape) <= _SHAPE_FIELDS_MAX and sum(len(name) for name, _ in shape) <= _SHAPE_CHARACTERS_MAX:
+            if len(self) >= _SHAPES_MAX:
+                self.clear()
+            self[outline] = shape
+        return shape
+
+
 def _shape_of(keys: tuple[str, ...], types: tuple[type, ...], inner: tuple[Shape, ...]) -> Shape:
-    """The shape of a record by its keys, their types and its tables' shapes: most of a sheet share one."""
     shape: list[tuple[str, Kind]] = []
     tables = iter(inner)
     for key, each in zip(keys, types, strict=True):
@@ -162,6 +177,9 @@ def _shape_of(keys: tuple[str, ...], types: tuple[type, ...], inner: tuple[Shape
             shape.extend((f"{key}.{name}", kind) for name, kind in next(tables))
         shape.append((key, kind))
     return tuple(shape)
+
+
+_shapes = _Shapes()
 
 
 def _is_endless(value: object) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import gitsheets
 import orjson
@@ -151,6 +152,18 @@ def test_the_shape_names_fields_in_tables_and_tells_null_from_numbers() -> None:
         "t.u": "table",
         "t.u.v": "number",
     }
+
+
+def test_only_shapes_of_ordinary_size_are_remembered() -> None:
+    small = {"s": "x", "t": {"u": {"v": 1}}}
+    assert shape_of(small) is shape_of(dict(small))
+    many = {f"k{number}": number for number in range(5_000)}
+    deep: dict[str, Any] = {"leaf": 1}
+    for _ in range(60):
+        deep = {"k" * 20: deep}
+    for large in (many, {"t": many}, {"k" * 100_000: 1}, deep):
+        assert shape_of(large) is not shape_of(large)
+        assert shape_of(large) == shape_of(large)
 
 
 def test_every_string_can_be_searched_wherever_it_stands() -> None:
