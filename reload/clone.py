@@ -89,19 +89,20 @@ class Clone:
             return "a partial clone lacks the files that builds read"
         return None
 
-    def replace(self, reason: str) -> Repository:
-        """Save the repository aside, clone it again in its place, and open that.
+    def replace(self, reason: str, branch: str | None = None) -> Repository:
+        """Save the repository aside, clone it again in its place, and open that, for the same `branch`.
 
-        Its branch and what was never pushed come along as far as they can be read; what cannot stays
-        in the repository that was saved. Raises FetchFailed where the remote is away, with nothing
-        changed, and RepositoryError where there is no remote to clone from.
+        Without one it is the setting's, or the remote's default. The branch and what was never pushed
+        come along as far as they can be read; what cannot stays in the repository that was saved.
+        Raises FetchFailed where the remote is away, with nothing changed, and RepositoryError where
+        there is no remote to clone from.
         """
         if self.remote is None:
             message = f"{self.git_dir} cannot be used ({reason}), and no remote is set to clone it again from"
             raise RepositoryError(message)
         begun = self._beside(".replacing")
         shutil.rmtree(begun, ignore_errors=True)
-        fresh = dataclasses.replace(self, git_dir=begun)
+        fresh = dataclasses.replace(self, git_dir=begun, branch=branch or self.branch)
         try:
             fresh._make(begun)
             repository = fresh._opened()

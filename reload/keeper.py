@@ -104,7 +104,7 @@ class Keeper:
 
     def replace(self, reason: str) -> None:
         """Clone the repository again in its place, where the remote answers."""
-        self._use(self._clone.replace(reason))
+        self._use(self._clone.replace(reason, self.branch))
 
     def tidy(self) -> None:
         """Keep the repository small and quick to read."""

@@ -96,10 +96,11 @@ class Reloader:
         """Be at least as new as the branch is now; `announced` is a commit (4 to 40 hex) it should hold.
 
         An announced commit that is served already costs no fetch, nor does one that it builds upon,
-        unless `is_tip`: the branch is said to have moved to it, which may have been backwards. One that
-        is not on the branch is looked for a few times, since some hosts call before their refs have moved.
+        unless `is_tip`: the branch is said to have moved to it, which may have been backwards. Whoever
+        consents to something is not told that there is nothing to do. A commit that is not on the branch
+        is looked for a few times, since some hosts call before their refs have moved.
         """
-        if announced is not None and (known := await self._known(trigger, announced, is_tip=is_tip)):
+        if announced is not None and not consent and (known := await self._known(trigger, announced, is_tip)):
             return known
         for attempt in range(ANNOUNCED_RETRIES):
             outcome = await self._join(trigger, consent)
@@ -122,7 +123,7 @@ class Reloader:
             await asyncio.wait(tasks)
         await self._worker.close()
 
-    async def _known(self, trigger: Trigger, announced: str, *, is_tip: bool) -> Outcome | None:
+    async def _known(self, trigger: Trigger, announced: str, is_tip: bool) -> Outcome | None:
         """The in-sync outcome, where the announced commit is served already."""
         begun = time.perf_counter()
         asked_of: Snapshot | None = None

@@ -210,8 +210,14 @@ class Repository:
         lines = [f"{oid}\n".encode() for oid in dict.fromkeys(oids)]
         if not lines:
             return {}
-        output = self._git.run("cat-file", "--batch-check", "--buffer", given=b"".join(lines))
-        return {oid: int(size) for oid, _, size in (line.split() for line in output.decode().splitlines())}
+        output = self._git.run("cat-file", "--batch-check", "--buffer", given=b"".join(lines)).decode()
+        found: dict[str, int] = {}
+        for line in output.splitlines():
+            oid, kind, *size = line.split()
+            if not size:
+                raise ObjectMissing(f"object {oid} {kind}")
+            found[oid] = int(size[0])
+        return found
 
     def attachment(self, oid: str) -> bytes:
         """A file's bytes, read by a process of its own; safe from any thread."""

@@ -151,9 +151,14 @@ class Snapshot:
             with contextlib.suppress(queue.Empty):
                 while True:
                     idle.append(self._idle.get_nowait())
-            for old in idle:
-                self._idle.put(self._replace(old, self._thread_reader()))
-            return Reader(self.path)
+            try:
+                while idle:
+                    fresh = self._thread_reader()
+                    self._idle.put(self._replace(idle.pop(0), fresh))
+                return Reader(self.path)
+            finally:  # where one cannot be opened, the old ones go on
+                for old in idle:
+                    self._idle.put(old)
 
     def renew(self, fresh: Reader) -> None:
         """Let the event loop go on with a fresh reader at the same version."""

@@ -60,12 +60,7 @@ class State:
         for _ in range(2):
             try:
                 store = self._usable_store(to) or self._rebuilt(to)
-                if store is None:
-                    break
-                return self._by_difference(store, to)
-            except TooLarge as reason:
-                self._note("build.from_scratch", reason=str(reason))
-                break
+                return self._by_difference(store, to) if store is not None else self._from_scratch(to)
             except _NOT_THE_FILE:
                 raise
             except (StoreError, apsw.Error) as error:
@@ -183,7 +178,11 @@ class State:
         return changes
 
     def _by_difference(self, store: Store, to: Advance) -> tuple[Snapshot, Mapping[str, Changes]]:
-        changes = self._write(store, to.repository, to.commit, to.approve)
+        try:
+            changes = self._write(store, to.repository, to.commit, to.approve)
+        except TooLarge as reason:
+            self._note("build.from_scratch", reason=str(reason))
+            return self._from_scratch(to)
         return Snapshot(store.path, store.sheets), changes
 
     def _rebuilt(self, to: Advance) -> Store | None:

@@ -50,18 +50,25 @@ class Blob(NamedTuple):
 def read_blob(reader: IO[bytes], header: bytes, bytes_max: int) -> Blob:
     """The file that `header` announces, read from what follows; raises ObjectMissing without one."""
     parts = header.split()
-    if len(parts) != 3 or parts[1] != b"blob":
+    if len(parts) != 3:
         raise ObjectMissing(f"object {header.decode('utf-8', 'replace').strip()}")
     size = int(parts[2])
+    if parts[1] != b"blob":
+        _skip(reader, size + 1)
+        raise ObjectMissing(f"object {parts[0].decode()} is a {parts[1].decode()} where a file should be")
     if size <= bytes_max:
         data = reader.read(size + 1)
         if len(data) <= size:
             raise ObjectMissing(f"object {parts[0].decode()} ends after {len(data)} of {size} bytes")
         return Blob(parts[0].decode(), size, data[:size])
-    left = size + 1
+    _skip(reader, size + 1)
+    return Blob(parts[0].decode(), size, None)
+
+
+def _skip(reader: IO[bytes], left: int) -> None:
+    """Read so many bytes, so that they do not pass for the next answer."""
     while left > 0:
         left -= len(reader.read(min(left, STREAM_BYTES))) or left
-    return Blob(parts[0].decode(), size, None)
 
 
 def nul_records(output: IO[bytes]) -> Iterator[bytes]:

@@ -165,6 +165,7 @@ class Engine:
         place: Place,
         *,
         remote: str | Path | None = "",
+        branch: str | None = "main",
         timeout_s: float = 30,
         limits: Mapping[str, int] | None = None,
         policy: Policy | None = None,
@@ -177,7 +178,7 @@ class Engine:
         self.notes: list[tuple[str, dict[str, Any]]] = []
         self.outcomes: list[Outcome] = []
         url = str(place.remote.path) if remote == "" else remote and str(remote)
-        branch = "main" if url else None
+        branch = branch if url else None
         self.clone = clone(place.git_dir, url, branch, timeout_s, self.note, **(limits or {}))
         self.folder = folder(place.state)
         self.builder = Builder(self.clone, self.folder, policy or Policy(), self.note)

@@ -237,3 +237,14 @@ async def test_a_commit_of_another_branch_is_never_served(
         refused = await engine.refuses("commit-not-on-branch", announced=other)
         assert other in str(refused.error)
         await engine.forwards(new := place.remote.push(EDIT), announced=new)
+
+
+@on_a_loop
+async def test_whoever_accepts_a_rewrite_may_name_where_the_branch_moved_back_to(place: Place) -> None:
+    async with Engine(place) as engine:
+        old = str(engine.commit)
+        await engine.forwards(place.remote.push(EDIT))
+        place.remote.point_at(old)
+        assert (await engine.reload(old)).outcome == "in-sync"
+        assert (await engine.reload(old, "rewrite")).outcome == "rewritten"
+        engine.is_whole(old)

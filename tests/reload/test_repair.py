@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import apsw
+import pytest
 
 from reload.outcome import Trigger
 from reload.state_folder import StateFolder
@@ -77,3 +78,30 @@ async def test_damage_of_what_is_served_no_more_is_no_reason_to_build(place: Pla
         engine.reloader.repair.after(old, DAMAGE)
         await repaired(engine)
         assert engine.folder.builds == 0
+
+
+@pytest.mark.parametrize(
+    ("refused", "outcome"),
+    [
+        ({"notes/bad.toml": "x = \n"}, "data-rejected"),
+        ({f"people/p{number:02}.toml": None for number in range(1, 30)}, "deletions-held"),
+    ],
+)
+@on_a_loop
+async def test_what_is_served_is_repaired_although_the_branch_is_refused(
+    place: Place, refused: dict[str, str | None], outcome: str
+) -> None:
+    async with Engine(place):
+        pass
+    async with Engine(place, remote=None) as engine:
+        before = engine.view()
+        author = place.remote.author
+        author.write(refused)
+        author.commit("refused")
+        author.push(place.git_dir)
+        assert (await engine.reload()).outcome == outcome
+        engine.reloader.repair.after(engine.snapshots.current, DAMAGE)
+        await repaired(engine)
+        assert [each.outcome for each in engine.outcomes if each.trigger == Trigger.REPAIR] == ["in-sync"]
+        assert engine.view() == before
+        assert (await engine.reload()).outcome == outcome

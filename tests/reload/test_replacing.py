@@ -11,7 +11,7 @@ import pytest
 from reload.clone import Clone
 from reload.rescue import BUNDLE
 from tests.gitrepo import run_git
-from tests.reload.rig import Engine, Place, on_a_loop
+from tests.reload.rig import FILES, Engine, Place, on_a_loop
 
 EDIT = {"notes/start.toml": 'text = "Ours"\n'}
 
@@ -171,8 +171,8 @@ async def test_damage_that_cloning_does_not_mend_is_not_cloned_again_and_again(p
     class Spoilt(Clone):
         """Every clone of this one comes damaged."""
 
-        def replace(self, reason: str):  # type: ignore[no-untyped-def]
-            repository = super().replace(reason)
+        def replace(self, reason: str, branch: str | None = None):  # type: ignore[no-untyped-def]
+            repository = super().replace(reason, branch)
             repository.close()
             loose(self.git_dir)
             spoil(
@@ -207,3 +207,33 @@ async def test_attachments_can_be_read_while_the_repository_is_replaced(place: P
             data = await loop.run_in_executor(None, engine.builder.attachment, blob)
             assert data == b'text = "Where to begin"\n'
         await replaced
+
+
+@on_a_loop
+async def test_an_attachment_that_was_lost_has_the_repository_cloned_again(tmp_path: Path) -> None:
+    place = Place.made(tmp_path / "place", {**FILES, "notes/start/photo.jpg": "a photo"})
+    async with Engine(place) as engine:
+        await engine.reload()
+    loose(place.git_dir)
+    photo = place.git("rev-parse", "main:notes/start/photo.jpg")
+    (place.git_dir / "objects" / photo[:2] / photo[2:]).unlink()
+    shutil.rmtree(place.state)
+    async with Engine(place) as engine:
+        await engine.reload()
+        assert engine.commit == place.remote.head
+        assert engine.builder.attachment(photo) == b"a photo"
+        assert len(saved_aside(place)) == 1
+
+
+@on_a_loop
+async def test_a_repository_that_is_cloned_again_keeps_its_branch(place: Place) -> None:
+    place.remote.elsewhere({"notes/draft.toml": 'text = "Not for readers"\n'}, "develop")
+    run_git(place.remote.path, "symbolic-ref", "HEAD", "refs/heads/develop")
+    loose(place.git_dir)
+    async with Engine(place, branch=None) as engine:
+        place.remote.push(EDIT)
+        spoil(place.git_dir, place.git("rev-parse", "main:people"))
+        await engine.reload()
+        engine.is_whole(place.remote.head)
+        assert len(saved_aside(place)) == 1
+        assert place.git("symbolic-ref", "HEAD") == "refs/heads/main"

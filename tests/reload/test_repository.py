@@ -255,6 +255,17 @@ def _blobs_in_folder_17(number: int) -> list[bytes]:
     return list(itertools.islice(ours, number))
 
 
+def test_a_folder_in_the_place_of_a_file_is_told_and_the_next_answer_is_right(
+    place: Place, repository: Repository
+) -> None:
+    folder, commit = place.git("rev-parse", "main:people"), place.remote.head
+    for _ in range(2):
+        with pytest.raises(ObjectMissing, match="is a tree"):
+            list(repository.blobs([folder], 1 << 20))
+        assert repository.resolve(commit) == commit
+        assert repository.local_commit() == commit
+
+
 @on_a_loop
 async def test_packs_are_gathered_after_a_reload_and_everything_goes_on(place: Place) -> None:
     packs = place.git_dir / "objects" / "pack"

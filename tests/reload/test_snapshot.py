@@ -148,6 +148,17 @@ def test_fresh_readers_let_the_log_start_over_and_see_the_same(store: Store) -> 
     assert second.pin_afresh() is None
 
 
+def test_where_no_fresh_reader_can_be_opened_the_old_ones_go_on(store: Store) -> None:
+    snapshot = Snapshot(store.path, store.sheets)
+    away = store.path.rename(store.path.with_name("away"))
+    with pytest.raises(apsw.CantOpenError):
+        snapshot.pin_afresh()
+    away.rename(store.path)
+    with snapshot.lend() as one, snapshot.lend() as other:
+        assert paths(one, "people", Query()) == paths(other, "people", Query()) == ["ada", "bo"]
+    snapshot.retire()
+
+
 def test_a_reader_made_for_a_snapshot_that_retired_meanwhile_is_closed(store: Store) -> None:
     snapshot = Snapshot(store.path, store.sheets)
     fresh = snapshot.pin_afresh()

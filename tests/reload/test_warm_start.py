@@ -236,3 +236,22 @@ async def test_without_a_remote_an_empty_repository_becomes_ready_by_its_first_c
         assert (await engine.reload()).outcome == "branch-missing"
         place.remote.author.push(place.git_dir)
         await engine.forwards(place.remote.head)
+
+
+@on_a_loop
+async def test_a_state_file_with_a_rotten_page_hinders_no_large_reload(place: Place) -> None:
+    async with warm(place):
+        pass
+    path = (place.state / CURRENT).resolve()
+    db = apsw.Connection(str(path))
+    db.pragma("wal_checkpoint(TRUNCATE)")
+    page = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'people'").get
+    size = db.pragma("page_size")
+    db.close()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
+    new = place.remote.push({f"notes/n{number}.toml": f"n = {number}\n" for number in range(5_100)})
+    async with warm(place) as engine:
+        await engine.reload()
+        assert engine.commit == new
