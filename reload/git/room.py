@@ -25,6 +25,8 @@ _CONFIGURATION = (
     "protocol.ssh.allow=always",
     # git tells a redirect to the same host from one to another by nothing.
     "http.followRedirects=false",
+    # The history of one file is asked for by its name; by another name it was another file.
+    "log.follow=false",
     # Whoever holds a lock for a moment, such as a `git gc` by hand, is waited for.
     "core.filesRefLockTimeout=1000",
     "core.packedRefsTimeout=1000",
@@ -39,14 +41,22 @@ _ENVIRONMENT = {
     "GIT_GRAFT_FILE": f"{os.devnull}/none",  # parents are what the commits say
     "LC_ALL": "C",
 }
-# What points git at another repository, or at a part of one: set where a git hook starts the server.
+# What points git at another repository or at a part of one, or has it read paths and attributes otherwise:
+# set where a git hook or an alias starts the server.
 _ELSEWHERE = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_ATTR_SOURCE",
     "GIT_COMMON_DIR",
     "GIT_CONFIG",
+    "GIT_DEFAULT_REF_FORMAT",
     "GIT_DIR",
+    "GIT_GLOB_PATHSPECS",
+    "GIT_ICASE_PATHSPECS",
     "GIT_INDEX_FILE",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_LITERAL_PATHSPECS",
     "GIT_NAMESPACE",
+    "GIT_NOGLOB_PATHSPECS",
     "GIT_OBJECT_DIRECTORY",
     "GIT_PREFIX",
     "GIT_PROXY_COMMAND",

@@ -148,3 +148,48 @@ async def test_variables_of_a_git_hook_lead_nowhere(place: Place, monkeypatch: p
         old = engine.commit
         assert (await engine.reload()).outcome == "in-sync"
         assert engine.commit == old
+
+
+INHERITED = {
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_GLOB_PATHSPECS": "1",
+    "GIT_NOGLOB_PATHSPECS": "1",
+    "GIT_ICASE_PATHSPECS": "1",
+    "GIT_INTERNAL_SUPER_PREFIX": "part/",
+    "GIT_FLUSH": "0",
+    "GIT_ATTR_SOURCE": "nowhere",
+    "GIT_DEFAULT_HASH": "sha256",
+    "GIT_DEFAULT_REF_FORMAT": "reftable",
+    "GIT_EXTERNAL_DIFF": "echo",
+    "GIT_DIFF_OPTS": "--unified=0",
+    "GIT_TRACE": "1",
+    "GIT_CONFIG_PARAMETERS": "'log.follow'='true' 'diff.renames'='copies' 'core.quotePath'='true'",
+}
+
+
+@pytest.mark.parametrize("name", INHERITED)
+def test_no_inherited_variable_changes_what_git_answers(
+    place: Place, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    text = "text = 'Long enough to be found again after it was moved'\n"
+    first = place.remote.push({"notes/a*.toml": text, "notes/A*.toml": "", "notes/ab.toml": ""})
+    last = place.remote.push({"notes/a*.toml": None, "notes/moved ä.toml": text})
+    place.git("fetch", "-q", str(place.remote.path), "+main:refs/remotes/origin/main")
+
+    def answers() -> list[object]:
+        repository = open_repository(
+            place.git_dir, remote=str(place.remote.path), branch="main", timeout_s=20
+        )
+        found: list[object] = [
+            list(repository.tree(last, "notes")),
+            list(repository.versions(last, ["notes/a*.toml"])),
+            list(repository.versions(last, ["notes/moved ä.toml"])),
+            list(repository.difference(first, last)),
+            repository.relation(first, last),
+        ]
+        repository.close()
+        return found
+
+    before = answers()
+    monkeypatch.setenv(name, INHERITED[name])
+    assert answers() == before
