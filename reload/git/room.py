@@ -43,7 +43,7 @@ _ENVIRONMENT = {
 }
 # What points git at another repository or at a part of one, or has it read paths and attributes otherwise:
 # set where a git hook or an alias starts the server.
-_ELSEWHERE = (
+ELSEWHERE = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_ATTR_SOURCE",
     "GIT_COMMON_DIR",
@@ -92,7 +92,7 @@ class Bounds:
 
 def command_line(git_dir: Path, settings: Iterable[str], bounds: Bounds | None) -> list[str]:
     """How git is started on a repository, up to its arguments."""
-    inherited = [part for name in _ELSEWHERE if name in os.environ for part in ("-u", name)]
+    inherited = [part for name in ELSEWHERE if name in os.environ for part in ("-u", name)]
     unset = ("env", *inherited) if inherited else ()
     given = (part for setting in (*_CONFIGURATION, *settings) for part in ("-c", setting))
     return [*(bounds.command_line() if bounds else ()), *unset, "git", f"--git-dir={git_dir}", *given]

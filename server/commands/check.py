@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -13,9 +14,11 @@ from reload.asking.reader import Reader
 from reload.building.scratch import build_from_scratch
 from reload.deletions import mass_deletions
 from reload.errors import DataRejected, Problem, RepositoryError
+from reload.git.room import ELSEWHERE
 from reload.policy import DataPolicy
 from reload.repository import Repository
 from reload.store import Changes, Store
+from server.commands.incoming import TOLD_BY, incoming_objects, with_incoming
 
 NAMES_MAX: Final = 20
 
@@ -60,18 +63,23 @@ def check_repository(
 ) -> Report:
     """Load `ref` of the repository at `path`; compare it with `base` where that is given.
 
-    Only what is committed counts, and only these commits must be there: shallow clones will do.
-    Raises RepositoryError where there is no repository or no such commit.
+    Only what is committed counts, and only these commits must be there: shallow clones will do, and so
+    does a push that waits for its `pre-receive` hook. Raises RepositoryError where there is no repository
+    or no such commit.
     """
     git_dir = _git_dir(path)
-    commit = _commit(git_dir, ref)
-    base_commit = _commit(git_dir, base) if base else None
-    repository = Repository(git_dir, "check", remote=False, timeout_s=0)
-    try:
-        with tempfile.TemporaryDirectory(prefix="livesheets-check-") as folder:
-            return _load(repository, commit, base_commit, policy, Path(folder), progress)
-    finally:
-        repository.close()
+    waiting = incoming_objects(git_dir)
+    objects = () if waiting is None else TOLD_BY
+    commit = _commit(git_dir, ref, objects)
+    base_commit = _commit(git_dir, base, objects) if base else None
+    with tempfile.TemporaryDirectory(prefix="livesheets-check-") as name:
+        folder = Path(name)
+        place = git_dir if waiting is None else with_incoming(git_dir, waiting, folder / "incoming.git")
+        repository = Repository(place, "check", remote=False, timeout_s=0)
+        try:
+            return _load(repository, commit, base_commit, policy, folder, progress)
+        finally:
+            repository.close()
 
 
 def _load(
@@ -153,10 +161,10 @@ def _git_dir(path: Path) -> Path:
         raise RepositoryError(f"{path} is no git repository") from None
 
 
-def _commit(git_dir: Path, ref: str) -> str:
+def _commit(git_dir: Path, ref: str, inherited: Collection[str]) -> str:
     try:
         command = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
-        return _git(f"--git-dir={git_dir}", *command)
+        return _git(f"--git-dir={git_dir}", *command, inherited=inherited)
     except _GitError:
         shallow = (git_dir / "shallow").exists()
         hint = "; the clone is shallow: fetch that commit first" if shallow else ""
@@ -167,9 +175,11 @@ class _GitError(Exception):
     """What git said."""
 
 
-def _git(*arguments: str) -> str:
+def _git(*arguments: str, inherited: Collection[str] = ()) -> str:
+    """What git prints; of what points it elsewhere, as in a hook, only the variables `inherited` count."""
+    kept = {name: value for name, value in os.environ.items() if name not in ELSEWHERE or name in inherited}
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
+        done = subprocess.run(["git", *arguments], env=kept, capture_output=True, text=True, check=False)
     except FileNotFoundError:
         raise RepositoryError("git is not installed") from None
     if done.returncode:

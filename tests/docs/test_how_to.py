@@ -168,6 +168,30 @@ def test_the_check_shown_finds_what_is_wrong_with_a_commit(own_demo: Demo, tmp_p
     assert output.strip().endswith("status 1")
 
 
+def test_the_hook_shown_refuses_a_push_that_the_server_would_refuse(own_demo: Demo, tmp_path: Path) -> None:
+    remote = tmp_path / "remote.git"
+    subprocess.run(["git", "clone", "-q", "--bare", str(own_demo.folder / "remote.git"), remote], check=True)
+    hook = remote / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(block_with("docs/how-to/check-in-ci.md", "--ref").text)
+    hook.chmod(0o755)
+    output = run_shell(
+        f"""
+        git clone -q {remote} clone && cd clone
+        git config user.name Ada && git config user.email ada@example.org
+        echo 'good = 1' >> {RECORD} && git commit -q -a -m good
+        git push -q origin HEAD:main; echo status $?
+        git push -q origin HEAD:other && git push -q origin :other; echo status $?
+        echo 'broken = ' >> {RECORD} && git commit -q -a -m broken
+        git push -q origin HEAD:main; echo status $?
+        """,
+        tmp_path,
+    )
+    assert re.findall(r"^status \d+$", output, re.MULTILINE) == ["status 0", "status 0", "status 1"], output
+    assert re.search(rf"^remote: {RECORD}:\d+: ", output, re.MULTILINE)
+    assert "can be served" in output
+
+
 def test_the_reports_described_are_the_ones_that_are_sent() -> None:
     table = section(page("docs/how-to/monitor.md"), "Be told")
     assert {codes(row[0])[0] for row in rows(table)} == set(TYPES)
