@@ -31,6 +31,7 @@ from reload.git.output import (
     committed_at,
     moment_of,
     nul_records,
+    parents_of,
     path_text,
     read_blob,
 )
@@ -164,12 +165,12 @@ class Repository:
         command = ("log", *options, *plain, commit, "--", *few)
         with self._git.stream(*command, data_bytes_max=DATA_BYTES_MAX) as output:
             records = nul_records(output)
-            made_by, made_at = commit, moment_of(0)
+            made_by, made_at = commit, moment_of("0")
             for record in records:
                 line = record.lstrip(b"\n")
                 if line.startswith(b"\1"):
                     made_by, seconds = line[1:].decode().split(" ")
-                    made_at = moment_of(int(seconds))
+                    made_at = moment_of(seconds)
                 elif line.startswith(b":"):
                     yield Version(made_by, made_at, *change_of(line, next(records)))
 
@@ -283,8 +284,7 @@ class Repository:
         return header[1].decode(), data[:-1]
 
     def _parents(self, commit: str) -> list[str]:
-        lines = self._object(commit)[1].split(b"\n\n", 1)[0].splitlines()
-        return [line[7:].decode() for line in lines if line.startswith(b"parent ")]
+        return parents_of(self._object(commit)[1])
 
 
 def unborn(branch: str) -> BranchUnborn:

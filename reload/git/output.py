@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import IO, NamedTuple
 
 from reload.errors import ObjectMissing
 
 STREAM_BYTES = 1 << 20
+# The last second of the year 9999, which is the last that a calendar knows.
+_LAST_S = 253_402_300_799
+_DIGITS_MAX = len(str(_LAST_S))
 _COMMITTER = re.compile(rb"^committer .*> (-?\d+) [+-]\d+$", re.MULTILINE)
 
 
@@ -88,15 +92,30 @@ def change_of(meta: bytes, path: bytes) -> Change:
     return Change(name, before, after)
 
 
-def moment_of(seconds: int) -> datetime:
-    """A commit's time; hostile ones are moved to the nearest that a calendar can hold."""
-    return datetime.fromtimestamp(min(max(seconds, 0), 253_402_300_799), UTC)
+def moment_of(seconds: str) -> datetime:
+    """A commit's time; hostile ones are moved to the nearest that a calendar can hold.
+
+    It may have any number of digits, or none where git itself could not read it.
+    """
+    if not seconds.isdecimal():
+        return datetime.fromtimestamp(0, UTC)
+    first = seconds.lstrip("0")[: _DIGITS_MAX + 1]  # of more, these alone are beyond every calendar
+    return datetime.fromtimestamp(min(int(first or 0), _LAST_S), UTC)
 
 
 def committed_at(commit: bytes) -> datetime:
     """When a commit object says that it was committed; 1970 where it says nothing that can be read."""
     found = _COMMITTER.search(commit.split(b"\n\n", 1)[0])
-    return moment_of(int(found[1]) if found else 0)
+    return moment_of(found[1].decode() if found else "")
+
+
+def parents_of(commit: bytes) -> list[str]:
+    """The commits that a commit object follows, as git reads them: the lines right after its tree, no others.
+
+    What else it holds is anybody's to choose, an author's name with a carriage return in it, too.
+    """
+    _, *lines = commit.split(b"\n\n", 1)[0].split(b"\n")
+    return [line[7:].decode() for line in takewhile(lambda line: line.startswith(b"parent "), lines)]
 
 
 def path_text(path: bytes) -> str:

@@ -67,6 +67,18 @@ async def test_a_rewritten_history_is_refused_every_time_and_heals(place: Place,
 
 
 @on_a_loop
+async def test_an_author_cannot_name_a_parent(place: Place) -> None:
+    async with Engine(place) as engine:
+        author = place.remote.author
+        names = f"A\rparent {engine.commit}\r <a@b> 0 +0000"
+        tree = author.git("rev-parse", f"{place.remote.head}^{{tree}}")
+        commit = f"tree {tree}\nauthor {names}\ncommitter {names}\n\nunrelated\n".encode()
+        author.reset(author.git("hash-object", "-t", "commit", "-w", "--literally", "--stdin", stdin=commit))
+        author.push(place.remote.path, force=True)
+        await engine.refuses("diverged")
+
+
+@on_a_loop
 async def test_consent_follows_a_rewrite_once_and_keeps_the_old_head(place: Place) -> None:
     start = place.remote.head
     async with Engine(place) as engine:

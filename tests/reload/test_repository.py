@@ -39,6 +39,12 @@ def kill(repository: Repository, place: Place, words: str) -> None:
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
 
+def made(git_dir: Path, commit: bytes) -> str:
+    """The id of a commit that is written as it stands."""
+    written = run_git(git_dir, "hash-object", "-t", "commit", "-w", "--literally", "--stdin", stdin=commit)
+    return written.decode().strip()
+
+
 def three(place: Place) -> list[str]:
     """Three commits, each a child of the one before, brought into the server's repository."""
     commits = [place.remote.push({"notes/a.toml": f"n = {number}\n"}) for number in range(3)]
@@ -132,6 +138,8 @@ def test_an_object_that_is_not_there_is_missing(place: Place, repository: Reposi
         (b"committer A <a@b> -5 +0000", datetime(1970, 1, 1, tzinfo=UTC)),
         (b"committer A <a@b> 1099511627776 -0930", datetime(FOREVER, 12, 31, 23, 59, 59, tzinfo=UTC)),
         (b"committer A <a@b> " + b"9" * 30 + b" +0000", datetime(FOREVER, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        (b"committer A <a@b> " + b"9" * 5_000 + b" +0000", datetime(FOREVER, 12, 31, 23, 59, 59, tzinfo=UTC)),
+        (b"committer A <a@b> " + b"0" * 5_000 + b"86400 +0000", datetime(1970, 1, 2, tzinfo=UTC)),
         (b"committer A <a> 7> 86400 +0000", datetime(1970, 1, 2, tzinfo=UTC)),
         (b"committer A <a@b> soon", datetime(1970, 1, 1, tzinfo=UTC)),
         (b"committer", datetime(1970, 1, 1, tzinfo=UTC)),
@@ -141,6 +149,39 @@ def test_an_object_that_is_not_there_is_missing(place: Place, repository: Reposi
 def test_a_commit_may_say_anything_of_when_it_was_made(header: bytes, expected: datetime) -> None:
     message = b"committer B <c@d> 1700000000 +0000\n"
     assert committed_at(b"tree 0\nauthor A <a@b> 5 +0000\n" + header + b"\n\n" + message) == expected
+
+
+@pytest.mark.parametrize("date", ["9" * 5_000, "soon"])
+def test_a_file_has_a_history_whatever_its_commits_say_of_their_time(
+    place: Place, repository: Repository, date: str
+) -> None:
+    parent = place.git("rev-parse", "main")
+    tree = place.git("rev-parse", "main^{tree}").encode()
+    commit = made(
+        place.git_dir,
+        b"tree %s\nauthor A <a@b> 0 +0000\ncommitter A <a@b> %s +0000\n\nx\n" % (tree, date.encode()),
+    )
+    (version,) = repository.versions(commit, ["notes/start.toml"])
+    assert (version.commit, version.committed_at) == (commit, repository.committed_at(commit))
+    assert repository.relation(parent, commit) == "diverged"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "author A\rparent {parent}\r <a@b> 0 +0000\ncommitter A <a@b> 0 +0000\n",
+        "author A <a@b> 0 +0000\ncommitter A\rparent {parent}\r <a@b> 0 +0000\n",
+        "author A <a@b> 0 +0000\ncommitter A <a@b> 0 +0000\nparent {parent}\n",
+        "author A <a@b> 0 +0000\ncommitter A <a@b> 0 +0000\n\nparent {parent}\n",
+    ],
+)
+def test_a_parent_is_only_what_git_takes_for_one(place: Place, repository: Repository, header: str) -> None:
+    served = place.git("rev-parse", "main")
+    tree = place.git("rev-parse", "main^{tree}")
+    commit = made(place.git_dir, f"tree {tree}\n{header.format(parent=served)}\nx\n".encode())
+    assert place.git("rev-list", commit) == commit
+    assert repository.first_parent(commit) is None
+    assert repository.relation(served, commit) == "diverged"
 
 
 # -- moves ------------------------------------------------------------------------------------------------
