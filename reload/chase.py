@@ -19,10 +19,14 @@ class Chase:
         self._journal = journal
         self._look = look
         self._task: asyncio.Task[None] | None = None
+        self._another = asyncio.Event()
 
     def after(self, announced: str) -> None:
-        """Remember an announced commit and look for it from now on."""
+        """Remember an announced commit and look for it from now on; another one than before anew."""
+        before = self._journal.announced
         self._journal.announce(announced)
+        if self._journal.announced is not before:
+            self._another.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._look_until_there())
 
@@ -36,7 +40,17 @@ class Chase:
     async def _look_until_there(self) -> None:
         wait_s = CHASE_FIRST_S
         while self._journal.awaits_announced:
-            await asyncio.sleep(wait_s)
+            if await self._is_another_announced_within(wait_s):
+                wait_s = CHASE_FIRST_S
+                continue
             wait_s = min(wait_s * 2, CHASE_MAX_S)
             if self._journal.awaits_announced:
                 await self._look()
+
+    async def _is_another_announced_within(self, wait_s: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self._another.wait()
+            self._another.clear()
+            return True
+        return False
