@@ -19,7 +19,7 @@ SECRET = "the-shared-secret-of-the-tests-0123456789"
 PREVIOUS = "the-one-before-it-of-the-tests-0123456789"
 SECRETS = {
     "CFP_GITHUB_WEBHOOK_SECRET": "It's a Secret to Everybody",
-    "CFP_GITEA_WEBHOOK_SECRET": "the secret of the gitea hook",
+    "CFP_GITEA_WEBHOOK_SECRET": "the-secret-of-the-gitea-hook",
     "CFP_GITLAB_WEBHOOK_TOKEN": "glhook-0123456789abcdef",
     "CFP_GITLAB_WEBHOOK_SIGNING_TOKEN": "whsec_Z2l0bGFiLXNpZ25pbmctdG9rZW4tb2YtMzItYnl0ZXM=",
     "CFP_BITBUCKET_WEBHOOK_SECRET": "the secret of the bitbucket hook",
