@@ -26,24 +26,41 @@ Every error names an `outcome`, the stable word that a reload ends with.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 PROBLEMS_MAX = 100
+# What is longer loses its middle: a message quotes names and values, which may be as large as a file.
+MESSAGE_CHARACTERS_MAX = 1_000
+PATH_CHARACTERS_MAX = 4_096  # any path that a file system knows
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with the file at `path`; `line` and `column` count from 1, 0 where unknown."""
+    """One thing wrong with the file at `path`; `line` and `column` count from 1, 0 where unknown.
+
+    The message has at most MESSAGE_CHARACTERS_MAX characters.
+    """
 
     path: str
     line: int
     column: int
     message: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", shortened(self.message, MESSAGE_CHARACTERS_MAX))
+
     def __str__(self) -> str:
         where = f":{self.line}:{self.column}" if self.line else ""
         return f"{self.path}{where}: {self.message}"
+
+
+def shortened(text: str, characters_max: int) -> str:
+    """A text of at most so many characters, without its middle where it was longer."""
+    if len(text) <= characters_max:
+        return text
+    kept = characters_max // 2 - 2
+    return f"{text[:kept]} … {text[-kept:]}"
 
 
 class ReloadError(Exception):
@@ -119,7 +136,8 @@ class Rewound(HistoryRefused):
 
 
 class DataRejected(ReloadError):
-    """The commit holds files that cannot be served; all of them are in `problems`, at most PROBLEMS_MAX.
+    """The commit holds files that cannot be served; all of them are in `problems`, at most PROBLEMS_MAX,
+    with paths of at most PATH_CHARACTERS_MAX characters.
 
     `counts` has them all by sheet, by that commit's own definitions; '' is for what no sheet reads.
     """
@@ -130,7 +148,9 @@ class DataRejected(ReloadError):
         self, commit: str, problems: Sequence[Problem], counts: Mapping[str, int] | None = None
     ) -> None:
         self.commit = commit
-        self.problems = tuple(problems[:PROBLEMS_MAX])
+        self.problems = tuple(
+            replace(each, path=shortened(each.path, PATH_CHARACTERS_MAX)) for each in problems[:PROBLEMS_MAX]
+        )
         self.counts = dict(counts) if counts is not None else {"": len(problems)}
         self.total = sum(self.counts.values())
         files = "1 problem" if self.total == 1 else f"{self.total} problems"

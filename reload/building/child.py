@@ -36,7 +36,8 @@ BUILD_MEMORY_BYTES_MAX = 8 << 30
 NICENESS = 10
 _PROGRESS_INTERVAL_S = 0.2
 _MESSAGE_BYTES_MAX = 8_192
-_RESULT_BYTES_MAX = 1 << 20
+# PROBLEMS_MAX problems, however long: a character of a message or a path is six bytes of JSON at most.
+_RESULT_BYTES_MAX = 8 << 20
 COMMAND = (sys.executable, "-m", "reload.building.child")
 
 

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from reload.errors import shortened
 from reload.reading.schema_cost import Cost, SchemaInvalid, cost_of
 from reload.sheets import Sheet
 
 VIOLATIONS_MAX = 5
-MESSAGE_CHARACTERS_MAX = 300
+LOCATED_CHARACTERS_MAX = 250  # of a field's name; to look for a longer one takes long
+REASON_CHARACTERS_MAX = 300
 # A step is some ten nanoseconds; naming a violation takes up to 4,000 times as long as finding one.
 RECORD_STEPS_MAX = 50_000_000
 NAMING_STEPS_MAX = 200_000
@@ -88,7 +90,7 @@ class Schema:
         if self._budget is not None:
             self._budget.spend(steps * NAMING_FACTOR)
         found = {
-            Violation(tuple(error.instance_path), _shortened(error.message))
+            Violation(tuple(error.instance_path), shortened(error.message, REASON_CHARACTERS_MAX))
             for error in self._validator.iter_errors(record)
         }
         return sorted(found, key=_position)[:VIOLATIONS_MAX]
@@ -112,7 +114,7 @@ def _compiled(schema: dict[str, Any]) -> Any:
         )
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
         where = "/".join(str(step) for step in getattr(error, "instance_path", []))
-        reason = _shortened(getattr(error, "message", str(error)))
+        reason = shortened(getattr(error, "message", str(error)), REASON_CHARACTERS_MAX)
         raise SchemaInvalid(f"{where}: {reason}" if where else reason) from None
 
 
@@ -123,7 +125,7 @@ def pointer(steps: Sequence[str | int]) -> str:
 
 def locate(text: str, steps: Sequence[str | int]) -> tuple[int, int]:
     """Line and column of a record's top-level field in its file, (0, 0) where they cannot be told."""
-    if not steps:
+    if not steps or len(str(steps[0])) > LOCATED_CHARACTERS_MAX:
         return 0, 0
     name = re.escape(str(steps[0]))
     key = rf"(?:{name}|\"{name}\"|'{name}')"
@@ -134,13 +136,6 @@ def locate(text: str, steps: Sequence[str | int]) -> tuple[int, int]:
     if before.count('"""') % 2 or before.count("'''") % 2:
         return 0, 0  # inside a text of several lines
     return before.count("\n") + 1, len(before) - before.rfind("\n")
-
-
-def _shortened(message: str) -> str:
-    if len(message) <= MESSAGE_CHARACTERS_MAX:
-        return message
-    half = MESSAGE_CHARACTERS_MAX // 2
-    return f"{message[:half]} … {message[-half:]}"
 
 
 def _depth(value: object) -> int:

@@ -7,15 +7,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
+import orjson
 import pytest
 
 from reload.building.child import NICENESS, BuildChild, Job
-from reload.errors import BuildFailed, DataRejected
+from reload.errors import MESSAGE_CHARACTERS_MAX, PROBLEMS_MAX, BuildFailed, DataRejected, Problem
 from tests.gitrepo import GitRepo
 from tests.reload.engine import opened
-from tests.reload.policies import DEFAULT, FLAT, QUARANTINE, build, contents, records, rejection
+from tests.reload.policies import DEFAULT, ENFORCE, FLAT, QUARANTINE, build, contents, records, rejection
 
 
 def _is_administrator() -> bool:
@@ -156,6 +158,32 @@ def test_a_child_refuses_what_this_process_refuses_and_obeys_the_policy(
     Path(built).unlink(missing_ok=True)
     BuildChild().build(Job(git_dir, "main", commit, built, QUARANTINE), _nothing)
     assert records(Path(built)) == {"ada": '{"slug":"ada"}'}
+
+
+def test_problems_are_told_however_long_the_names_they_quote(repo: GitRepo, tmp_path: Path) -> None:
+    schema = "[gitsheet.schema.additionalProperties]\ntype = 'string'\n"
+    repo.write({".gitsheets/people.toml": FLAT + schema})
+    repo.write({f"people/{name}.toml": f"{name * 600_000} = 1\n" for name in "ab"})
+    commit = repo.commit()
+    with pytest.raises(DataRejected) as caught:
+        BuildChild().build(Job(str(repo.git_dir), "main", commit, str(tmp_path / "built"), ENFORCE), _nothing)
+    assert caught.value.total == 2
+    for problem in caught.value.problems:
+        assert len(problem.message) <= MESSAGE_CHARACTERS_MAX
+        assert problem.message.startswith("breaks the schema: /")
+        assert problem.message.endswith('is not of type "string"')
+    with opened(repo.git_dir) as repository:
+        assert caught.value.problems == rejection(repository, commit, tmp_path / "here", ENFORCE)
+
+
+def test_as_many_problems_as_are_told_fit_into_a_result(repo: GitRepo, tmp_path: Path) -> None:
+    problem = Problem("\x01" * 10_000, 1, 1, "\x01" * 10_000)
+    result = {"problems": [asdict(each) for each in DataRejected("0" * 40, [problem] * 1_000).problems]}
+    (tmp_path / "result").write_bytes(orjson.dumps(result | {"counts": {"people": 1_000}}) + b"\n")
+    child = _script(f"sys.stdout.buffer.write(open({str(tmp_path / 'result')!r}, 'rb').read())")
+    with pytest.raises(DataRejected) as caught:
+        child.build(Job("nowhere.git", "main", "0" * 40, "nothing"), _nothing)
+    assert len(caught.value.problems) == PROBLEMS_MAX
 
 
 def test_a_child_whose_repository_lacks_an_object_says_which(repo: GitRepo, tmp_path: Path) -> None:

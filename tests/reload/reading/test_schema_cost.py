@@ -18,7 +18,14 @@ from hypothesis import strategies as st
 from reload.building.difference import TooLarge
 from reload.errors import DataRejected
 from reload.reading.schema_cost import LEVELS_MAX, PATTERNS_MAX, SchemaInvalid, cost_of, pattern_size
-from reload.reading.schemas import NAMING_STEPS_MAX, VIOLATIONS_MAX, Budget, TooExpensive, locate
+from reload.reading.schemas import (
+    LOCATED_CHARACTERS_MAX,
+    NAMING_STEPS_MAX,
+    VIOLATIONS_MAX,
+    Budget,
+    TooExpensive,
+    locate,
+)
 from reload.store import Store
 from tests.reload.engine import examples, opened
 from tests.reload.policies import (
@@ -270,6 +277,11 @@ def test_verdicts_are_those_of_the_plain_validator(schema: Any, value: object) -
 )
 def test_a_field_is_found_in_its_file(text: str, place: tuple[int, int]) -> None:
     assert locate(text, ["key", 0, "x"]) == place
+
+
+def test_a_field_with_a_name_of_any_length_is_found_or_not_but_not_looked_for_long() -> None:
+    for characters, place in ((LOCATED_CHARACTERS_MAX, (1, 1)), (LOCATED_CHARACTERS_MAX + 1, (0, 0))):
+        assert locate(f"{'k' * characters} = 1\n", ["k" * characters]) == place
 
 
 def test_naming_takes_seconds_at_most() -> None:
