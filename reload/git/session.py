@@ -14,8 +14,9 @@ from reload.git.command import Collector, Git, Process
 class Session:
     """A git process that answers one request after another, started when first needed.
 
-    For use by one thread at a time. `ask` starts another process where the last one has died;
-    `go_on` never does, for what only that one process knows.
+    For use by one thread at a time. `ask` starts another process where the last one has died, or would
+    keep packs on the disk that a repack has replaced; `go_on` never does, for what only that one
+    process knows.
     """
 
     def __init__(self, git: Git, arguments: Sequence[str], data_bytes_max: int | None = None) -> None:
@@ -24,14 +25,19 @@ class Session:
         self._data_bytes_max = data_bytes_max
         self._process: Process | None = None
         self._messages: Collector | None = None
+        self._repacked_at_ns = 0
         self.status: int | None = None  # how the last process ended
         self.starts = 0  # how many processes there have been
 
     def ask(self, request: bytes) -> IO[bytes]:
         """Send one request (with its newline) and return where the answer is read from."""
-        if self._process is not None and self._process.popen.poll() is not None:
+        repacked_at_ns = self._last_repack_ns()
+        if self._process is not None and (
+            self._process.popen.poll() is not None or self._repacked_at_ns != repacked_at_ns
+        ):
             self.close()
         if self._process is None:
+            self._repacked_at_ns = repacked_at_ns
             self._process = self._git.start(*self._arguments)
             if self._data_bytes_max is not None:
                 self._process.limit_data(self._data_bytes_max)
@@ -79,6 +85,12 @@ class Session:
         self._git.finish(process)
         self.status = process.popen.returncode
         return messages.text()
+
+    def _last_repack_ns(self) -> int:
+        """When packs were last replaced, by whomever: `git repack` lists them in a file then."""
+        with contextlib.suppress(OSError):
+            return (self._git.git_dir / "objects" / "info" / "packs").stat().st_mtime_ns
+        return 0
 
     def _ended(self, why: str) -> RepositoryError:
         return RepositoryError(f"git {self._arguments[0]} ended unexpectedly: {why}")

@@ -12,7 +12,8 @@ PACK_DEADLINE_S = 600.0
 # git's own measure for "many": this many files in one of 256 folders is some 7,000 loose objects.
 LOOSE_IN_ONE_FOLDER_MAX = 27
 PACKS_MAX = 50
-_PACK_SETTINGS = ("pack.threads=1",)  # the other processors are the readers'
+# The other processors are the readers'; by the list that is written, other gits know that packs are gone.
+_PACK_SETTINGS = ("pack.threads=1", "repack.updateServerInfo=true")
 
 _LOST = 2 | 4  # the bits of git fsck's exit status for objects that are missing, and for packs
 # What git says of a repository that lost or garbled objects; what the remote says of itself does not count.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import os
@@ -287,6 +288,28 @@ def test_many_small_object_files_become_few(place: Place, repository: Repository
     assert not repository.pack()
     assert not repository.is_damaged()
     assert place.leftovers() == []
+
+
+def test_packs_that_were_replaced_are_given_up_with_the_next_question(
+    place: Place, repository: Repository
+) -> None:
+    with contextlib.closing(repository.twin()) as twin:
+        for _ in range(2):
+            first, *_, last = three(place)
+            run_git(place.git_dir, "repack", "-adq")
+            for each in (repository, twin):
+                assert list(each.difference(first, last))
+                assert each.first_parent(first) is not None
+            assert _packs_held(place) == {
+                path.name for path in (place.git_dir / "objects" / "pack").glob("*.pack")
+            }
+
+
+def _packs_held(place: Place) -> set[str]:
+    """The packs that a git has in its memory; those that are no longer there count as deleted."""
+    maps = [Path(f"/proc/{pid}/maps").read_text() for pid in place.processes()]
+    lines = [line for text in maps for line in text.splitlines() if ".pack" in line]
+    return {line.rpartition("/")[2] for line in lines}
 
 
 def _blobs_in_folder_17(number: int) -> list[bytes]:
