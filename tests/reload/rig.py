@@ -207,10 +207,14 @@ class Engine:
         assert self.place.processes() == {}
 
     async def reload(
-        self, announced: str | None = None, *accept: Consent, trigger: Trigger = Trigger.WEBHOOK
+        self,
+        announced: str | None = None,
+        *accept: Consent,
+        trigger: Trigger = Trigger.WEBHOOK,
+        is_tip: bool = False,
     ) -> Outcome:
         """How a reload ends."""
-        return await self.reloader.reload(trigger, announced, frozenset(accept))
+        return await self.reloader.reload(trigger, announced, frozenset(accept), is_tip=is_tip)
 
     @property
     def commit(self) -> str | None:

@@ -126,15 +126,19 @@ class Life(RuleBasedStateMachine):
     def announce(self, pick: int, consent: tuple[Consent, ...] = (), digits: int = 40) -> None:
         """A webhook for any commit, served or not, still on the branch or not any more."""
         commit = self._pick(pick)
-        model = self.model
-        if model.contains(model.served, commit):
-            self._reload(Ending("in-sync", model.served), *consent, announced=commit[:digits])
-            return
-        expected = model.reload(frozenset(consent))
-        if not expected.ok or model.contains(expected.commit, commit):
-            self._reload(expected, *consent, announced=commit[:digits])
-        elif not self._missed:
-            self._announce_in_vain(commit[:digits], expected, consent)
+        if not consent and self.model.contains(self.model.served, commit):
+            self._reload(Ending("in-sync", self.model.served), announced=commit[:digits])
+        else:
+            self._announce(commit, commit[:digits], consent)
+
+    @rule(pick=_picks)
+    def deliver(self, pick: int) -> None:
+        """A forge's delivery, late or not: the branch is said to be at a commit."""
+        commit = self._pick(pick)
+        if commit == self.model.served:
+            self._reload(Ending("in-sync", commit), announced=commit, is_tip=True)
+        else:
+            self._announce(commit, commit, (), is_tip=True)
 
     @precondition(lambda self: not self._missed)
     @rule(consent=_consents)
@@ -312,10 +316,20 @@ class Life(RuleBasedStateMachine):
             await asyncio.sleep(0.002)
         return await running
 
-    def _announce_in_vain(self, commit: str, expected: Ending, consent: tuple[Consent, ...]) -> None:
+    def _announce(self, commit: str, named: str, consent: tuple[Consent, ...], **values: Any) -> None:
+        """A webhook that asks the remote, for a commit that may be there or not."""
+        expected = self.model.reload(frozenset(consent))
+        if not expected.ok or self.model.contains(expected.commit, commit):
+            self._reload(expected, *consent, announced=named, **values)
+        elif not self._missed:
+            self._announce_in_vain(named, expected, consent, **values)
+
+    def _announce_in_vain(
+        self, commit: str, expected: Ending, consent: tuple[Consent, ...], **values: Any
+    ) -> None:
         """A webhook for what is not on the branch: it is told so, and served what is."""
         self._missed = True  # it is looked for from now on, at moments of its own: once in an engine's life
-        outcome = self._run(self.engine.reload(commit, *consent))
+        outcome = self._run(self.engine.reload(commit, *consent, **values))
         found = outcome.outcome, outcome.ok, outcome.new_commit
         assert found == ("commit-not-on-branch", False, expected.commit)
         assert not self.engine.journal.fresh
