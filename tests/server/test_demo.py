@@ -6,9 +6,7 @@ import json
 import shutil
 import stat
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,50 +16,9 @@ from server.environment.variables import VARIABLES
 from server.settings import read_settings
 from tests.end_to_end.server_process import run_command
 from tests.gitrepo import read_tree, run_git
+from tests.server.stub import StubServer
 
 COMMAND_TIMEOUT_S = 60
-
-
-class StubServer(ThreadingHTTPServer):
-    """Answers every request with 200 and its path, and keeps what was asked."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), StubHandler)
-        self.requests: list[tuple[str, str, str | None, str]] = []
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class StubHandler(BaseHTTPRequestHandler):
-    server: StubServer
-
-    def do_GET(self) -> None:
-        size = int(self.headers.get("Content-Length", 0))
-        asked = (self.command, self.path, self.headers["Authorization"])
-        self.server.requests.append((*asked, self.rfile.read(size).decode()))
-        body = json.dumps({"asked": self.path}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_POST(self) -> None:
-        self.do_GET()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def stub() -> Iterator[StubServer]:
-    with StubServer() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

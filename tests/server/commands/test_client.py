@@ -2,46 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 
 import pytest
 
 from server.commands.client import Client, Unreachable
 from tests.end_to_end.server_process import run_command
+from tests.server.stub import StubServer
 
 SECRET = "a-secret-for-the-client-0123456789abcdef"
 CALLS: tuple[Callable[[Client], object], ...] = (Client.status, lambda client: client.reload({}))
-
-
-class Stranger(BaseHTTPRequestHandler):
-    """Some other server, which likes every request."""
-
-    def do_GET(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        body = b'{"status": "up", "ok": true}'
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_POST(self) -> None:
-        self.do_GET()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def stranger() -> Iterator[str]:
-    """The address of a server that is not Livesheets."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Stranger) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
 
 
 @pytest.mark.parametrize("url", ["http://[::1", "http://127.0.0.1:http", "http://", "https:///api"])
@@ -59,19 +29,19 @@ def test_the_command_says_what_is_wrong_with_an_address() -> None:
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_server_that_is_not_livesheets_is_told_as_such(
-    stranger: str, call: Callable[[Client], object]
+    stub: StubServer, call: Callable[[Client], object]
 ) -> None:
     with pytest.raises(Unreachable, match="not as Livesheets does"):
-        call(Client(stranger, SECRET.encode()))
+        call(Client(stub.url, SECRET.encode()))
 
 
 @pytest.mark.parametrize("strange", ["\n", "\r\n", "\r", "\0"])
 @pytest.mark.parametrize("call", CALLS)
 def test_a_secret_that_cannot_be_sent_is_not_shown(
-    stranger: str, call: Callable[[Client], object], strange: str
+    stub: StubServer, call: Callable[[Client], object], strange: str
 ) -> None:
     with pytest.raises(Unreachable) as caught:
-        call(Client(stranger, f"{SECRET}{strange}{SECRET}".encode()))
+        call(Client(stub.url, f"{SECRET}{strange}{SECRET}".encode()))
     assert SECRET not in str(caught.value)
 
 
