@@ -28,7 +28,7 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=find_packages(include=["reload", "reload.*", "server", "server.*"]),
-    package_data={"reload": ["py.typed"], "server": ["py.typed", "templates/*"]},
+    package_data={"reload": ["py.typed"], "server": ["py.typed", "pages/templates/*"]},
     zip_safe=False,
     entry_points={"console_scripts": ["livesheets = server.cli:main"]},
     install_requires=[

@@ -18,7 +18,7 @@
     ├── DeletionsHeld           the commit removes most of a sheet
     ├── BuildFailed             the build itself broke: a bug, no memory, a killed child
     │   └── DiskFull            there was no room for what it writes
-    └── StoreError              the state file is damaged, foreign or from another version
+    └── StateFileError              the state file is damaged, foreign or from another version
 
 Every error names an `outcome`, the stable word that a reload ends with.
 """
@@ -181,5 +181,5 @@ class DiskFull(BuildFailed):
     reason = "disk-full"
 
 
-class StoreError(ReloadError):
+class StateFileError(ReloadError):
     """The state file is damaged, foreign or from another version; it is a cache and may be rebuilt."""

@@ -24,21 +24,21 @@ from rich.progress import (
 )
 
 from reload.errors import RepositoryError
-from reload.policy import DataPolicy, Invalid, SchemaUse
+from reload.records.policy import DataPolicy, Invalid, SchemaUse
 from server import __version__
 from server.commands.check import Report, check_repository
 from server.commands.check_report import github_lines, is_refused, text_lines
 from server.commands.client import Client, Reply, Unreachable
 from server.commands.display import findings_view, outcome_view, problem_view, status_view
-from server.commands.doctor import examine
-from server.commands.endings import BAD_CONFIGURATION, FAILED, USAGE, fail, tidied_on_signals
-from server.commands.serving import run_server
+from server.commands.doctor.doctor import examine
+from server.commands.exits import BAD_CONFIGURATION, FAILED, USAGE, fail, tidied_on_signals
+from server.commands.serve import run_server
 from server.commands.streams import err, open_closed_streams, out
 from server.commands.watch import watch as watch_status
-from server.demo import DEFAULT_FOLDER, DemoError, demo_settings, prepare_demo, three_commands
-from server.environment.secret import Secret
-from server.environment.values import host as host_value
-from server.settings import Settings, SettingsError, read_settings
+from server.demo.demo import DEFAULT_FOLDER, DemoError, demo_settings, prepare_demo, three_commands
+from server.settings.secret import Secret
+from server.settings.settings import Settings, SettingsError, read_settings
+from server.settings.values import host as host_value
 
 app = typer.Typer(
     name="livesheets",

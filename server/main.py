@@ -17,29 +17,29 @@ import structlog
 from tornado.ioloop import PeriodicCallback
 from tornado.netutil import bind_sockets
 
-from reload.build import Builder, Policy
-from reload.clone import Clone
-from reload.journal import Journal
-from reload.outcome import Outcome, Trigger
-from reload.policy import DataPolicy, Invalid, SchemaUse
-from reload.poller import Poller
-from reload.reloader import Reloader
-from reload.snapshot import Snapshots
-from reload.state_folder import StateFolder
-from server.accounts import Accounts
-from server.app import LivesheetsApplication
-from server.auth import open_door
-from server.calls.deliveries import Deliveries
-from server.door.host import AllowedHosts
-from server.door.listener import LimitedServer
-from server.environment.variables import VARIABLES
-from server.gauges import Gauges
-from server.lock import DirectoryLock
-from server.logs import Logs
-from server.metrics import Metrics
-from server.progress import BuildProgress
-from server.reports.reporting import Reporting
-from server.settings import Settings
+from reload.build.builder import Builder, Policy
+from reload.lane.journal import Journal
+from reload.lane.outcome import Outcome, Trigger
+from reload.lane.poller import Poller
+from reload.lane.reloader import Reloader
+from reload.records.policy import DataPolicy, Invalid, SchemaUse
+from reload.repository.clone import Clone
+from reload.repository.directory_lock import DirectoryLock
+from reload.snapshot.snapshot import Snapshots
+from reload.snapshot.state_folder import StateFolder
+from server.application import LivesheetsApplication
+from server.auth.authenticator import make_authenticator
+from server.http.access_log import AccessLog
+from server.http.host import AllowedHosts
+from server.http.listener import LimitedServer
+from server.operations.gauges import Gauges
+from server.operations.logs.logs import Logs
+from server.operations.metrics import Metrics
+from server.operations.notifications.reporting import Reporting
+from server.operations.progress import BuildProgress
+from server.settings.settings import Settings
+from server.settings.variables import VARIABLES
+from server.webhook.deliveries import Deliveries
 
 DRAIN_S = 25.0
 RELOAD_GRACE_S = 5.0
@@ -84,7 +84,7 @@ class Service:
         )
         self._builder = Builder(clone, folder, policy, log.info)
         self.metrics = Metrics()
-        self._accounts = Accounts(self.metrics, logs.plain)
+        self._access_log = AccessLog(self.metrics, logs.plain)
         self._reporting = Reporting(
             settings, self.journal, lambda: self._builder.branch, self.metrics.observe_notification
         )
@@ -116,8 +116,10 @@ class Service:
             journal=self.journal,
             poller=self.poller,
             metrics=self.metrics,
-            accounts=self._accounts,
-            door=open_door(settings, self.metrics.registry, asyncio.get_running_loop().call_later),
+            access_log=self._access_log,
+            authenticator=make_authenticator(
+                settings, self.metrics.registry, asyncio.get_running_loop().call_later
+            ),
             deliveries=Deliveries(time.monotonic),
             cors_origins=settings.cors_origins,
             hosts=AllowedHosts(settings.allowed_hosts),
@@ -129,7 +131,9 @@ class Service:
             idle_connection_timeout=IDLE_CONNECTION_S,
             body_timeout=BODY_S,
         )
-        self._server.limit(settings.connections_per_peer_max, self.app.door.peers, self.app.door.metrics)
+        self._server.limit(
+            settings.connections_per_peer_max, self.app.authenticator.peers, self.app.authenticator.metrics
+        )
         self._server.add_sockets(self._sockets)
         self._lag = self.metrics.watch_lag()
         self._reporting.start()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reload.disk import free_bytes
+from reload.repository.disk import free_bytes
 from tests.end_to_end.waiting import eventually
 
 

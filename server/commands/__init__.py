@@ -1,1 +1,1 @@
-"""What the commands do, and what they show on a terminal."""
+"""What the commands do and what they print."""

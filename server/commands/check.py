@@ -10,15 +10,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from reload.asking.reader import Reader
-from reload.building.scratch import build_from_scratch
-from reload.deletions import mass_deletions
+from reload.build.deletions import mass_deletions
+from reload.build.scratch import build_from_scratch
 from reload.errors import DataRejected, Problem, RepositoryError
-from reload.git.room import ELSEWHERE
-from reload.policy import DataPolicy
-from reload.repository import Repository
-from reload.store import Changes, Store
-from server.commands.incoming import TOLD_BY, incoming_objects, with_incoming
+from reload.records.policy import DataPolicy
+from reload.repository.environment import ELSEWHERE
+from reload.repository.repository import Repository
+from reload.snapshot.query.reader import Reader
+from reload.snapshot.state_file import Changes, StateFile
+from server.commands.pre_receive import TOLD_BY, incoming_objects, with_incoming
 
 NAMES_MAX: Final = 20
 
@@ -126,7 +126,7 @@ def _report(repository: Repository, commit: str, base: str | None, policy: DataP
 
 def _compared(report: Report, old: Path, new: Path) -> Report:
     """The report with what changes between two state files."""
-    before, after = Store.open(old), Store.open(new)
+    before, after = StateFile.open(old), StateFile.open(new)
     try:
         found = {name: _compare(name, before, after) for name in sorted({*before.sheets, *after.sheets})}
         counts = {name: before.count(name) for name in before.sheets}
@@ -138,7 +138,7 @@ def _compared(report: Report, old: Path, new: Path) -> Report:
     return replace(report, difference=shown, held=held)
 
 
-def _compare(name: str, before: Store, after: Store) -> SheetDifference:
+def _compare(name: str, before: StateFile, after: StateFile) -> SheetDifference:
     if name not in before.sheets:
         return SheetDifference(Changes(added=after.count(name)), event="new sheet")
     if name not in after.sheets:

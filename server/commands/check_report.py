@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from reload.errors import Problem
 from server.commands.check import Report, SheetDifference
 from server.commands.display import place
-from server.log.printable import printable
+from server.operations.logs.printable import printable
 
 _SIGNS = {"added": "+", "modified": "~", "removed": "-"}
 

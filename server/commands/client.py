@@ -11,7 +11,7 @@ from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_ope
 
 import orjson
 
-from server.log.printable import printable
+from server.operations.logs.printable import printable
 
 REQUEST_TIMEOUT_S = 300.0
 ANSWER_BYTES_MAX = 32 << 20

@@ -14,12 +14,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from server.commands.findings import Finding
-from server.log.printable import printable
-from server.standing.advice import Kind, advice_on
-from server.standing.headline import Level, standing
-from server.standing.moments import absolute, duration, relative
-from server.standing.timeline import SIGNS
+from server.commands.doctor.findings import Finding
+from server.operations.advice import Kind, advice_on
+from server.operations.headline import Level, standing
+from server.operations.logs.printable import printable
+from server.operations.time_text import absolute, duration, relative
+from server.pages.timeline import SIGNS
 
 RELOADS_MAX: Final = 8
 PROBLEMS_MAX: Final = 20

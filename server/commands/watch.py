@@ -13,7 +13,7 @@ from rich.text import Text
 
 from server.commands.client import Client, Unreachable
 from server.commands.display import problem_view, status_view
-from server.commands.endings import tidied_on_signals
+from server.commands.exits import tidied_on_signals
 
 
 def watch(client: Client, console: Console, every_s: float) -> bool:

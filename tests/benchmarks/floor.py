@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from reload.git import room
+from reload.repository import environment
 from tests.benchmarks.dataset import BRANCH, git, git_environment
 from tests.benchmarks.git_trace import GitTrace
 
@@ -21,8 +21,8 @@ class Floor:
         self._at = git(git_dir, "rev-parse", BRANCH)
         # A clone takes every branch as its own; the server keeps the remote's apart.
         git(git_dir, "update-ref", f"refs/remotes/origin/{BRANCH}", self._at)
-        self._command = room.command_line(git_dir, (), None)
-        self._environment = git_environment() | room.environment() | trace.environment
+        self._command = environment.command_line(git_dir, (), None)
+        self._environment = git_environment() | environment.environment() | trace.environment
 
     def follow(self, commit: str) -> tuple[float, float, list[str]]:
         """Fetch and compare: milliseconds of either, and the ids of the changed blobs."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from reload.state_folder import CURRENT
+from reload.snapshot.state_folder import CURRENT
 from tests.benchmarks.dataset import BRANCH, Dataset, Pushes, git_environment
 from tests.benchmarks.floor import Floor
 from tests.benchmarks.git_trace import GitTrace

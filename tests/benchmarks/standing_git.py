@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import IO, cast
 
-from reload.git import room
+from reload.repository import environment
 from tests.benchmarks.dataset import git_environment
 
 _COMMAND = ("diff-tree", "--stdin", "-r", "-z", "--raw", "--no-renames", "--no-abbrev")
@@ -20,8 +20,8 @@ class StandingGit:
 
     def __init__(self, git_dir: Path) -> None:
         self._process = subprocess.Popen(
-            [*room.command_line(git_dir, (), None), *_COMMAND],
-            env=git_environment() | room.environment(),
+            [*environment.command_line(git_dir, (), None), *_COMMAND],
+            env=git_environment() | environment.environment(),
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

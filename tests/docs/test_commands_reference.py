@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from server.cli import app
-from server.commands.endings import BAD_CONFIGURATION, FAILED, IN_USE, USAGE
+from server.commands.exits import BAD_CONFIGURATION, FAILED, IN_USE, USAGE
 from tests.docs.pages import codes, headings, page, rows, section
 
 TEXT = page("docs/reference/commands.md")

@@ -7,10 +7,10 @@ import json
 import pytest
 
 from reload.errors import PROBLEMS_MAX
-from reload.records import KINDS, read_record
-from reload.sheets import EXTENSIONS, Sheet, read_sheet
-from reload.templates import TemplateError, parse_template
-from reload.toml import DOCUMENT_BYTES_MAX, NESTING_DEPTH_MAX
+from reload.records.record import KINDS, read_record
+from reload.records.sheet import EXTENSIONS, Sheet, read_sheet
+from reload.records.template import TemplateError, parse_template
+from reload.records.toml import DOCUMENT_BYTES_MAX, NESTING_DEPTH_MAX
 from tests.docs.pages import Block, blocks, codes, page, rows, section
 
 NAME = "docs/reference/data-format.md"

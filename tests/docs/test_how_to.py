@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from server.door.signatures import TOLERANCE_S
-from server.environment.variables import KNOWN
-from server.handlers.webhook import BODY_BYTES_MAX, FORGE_BYTES_MAX
-from server.reports.notify import TYPES
-from server.settings import read_settings
+from server.auth.signatures import TOLERANCE_S
+from server.operations.notifications.notify import TYPES
+from server.settings.settings import read_settings
+from server.settings.variables import KNOWN
+from server.webhook.handler import BODY_BYTES_MAX, FORGE_BYTES_MAX
 from tests.docs.pages import ROOT, Block, blocks, codes, page, rows, section
 from tests.docs.running import Demo, run_shell, running_demo
 from tests.docs.test_examples import shape
@@ -207,7 +207,7 @@ def test_the_table_of_forges_names_headers_and_settings_that_exist() -> None:
     table = section(page("docs/reference/http.md"), "Deliveries of forges")
     named = {code.partition(":")[0] for row in rows(table) if len(row) == 4 for code in codes(" ".join(row))}
     files = ("forges.py", "credentials.py")
-    source = "".join((ROOT / "server" / "door" / name).read_text() for name in files)
+    source = "".join((ROOT / "server" / "auth" / name).read_text() for name in files)
     assert [name for name in named if name not in KNOWN and f'"{name}"' not in source] == []
     assert {name for name in KNOWN if "_WEBHOOK_" in name} == {name for name in named if name in KNOWN}
     assert f"at most {TOLERANCE_S} seconds old" in table

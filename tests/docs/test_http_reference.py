@@ -8,18 +8,18 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from reload.asking.query import FACET_VALUES_MAX, LIMIT_DEFAULT, LIMIT_MAX, OPERATORS
-from reload.asking.reader import QUERY_DEADLINE_S
-from reload.asking.room import PAGE_CHARACTERS_MAX
-from reload.asking.search import WORD_CHARACTERS_MAX, WORDS_MAX
-from server.app import ROUTES
-from server.description.document import FIELDS_MAX, SHEET_FIELDS_MAX, SHEETS_MAX
-from server.description.schemas import BYTES_MAX as SCHEMA_BYTES_MAX
-from server.errors import CODES
-from server.handlers.reads import READ_ROUTES
+from reload.snapshot.query.page_size import PAGE_CHARACTERS_MAX
+from reload.snapshot.query.query import FACET_VALUES_MAX, LIMIT_DEFAULT, LIMIT_MAX, OPERATORS
+from reload.snapshot.query.reader import QUERY_DEADLINE_S
+from reload.snapshot.query.search import WORD_CHARACTERS_MAX, WORDS_MAX
+from server.api.openapi.document import FIELDS_MAX, SHEET_FIELDS_MAX, SHEETS_MAX
+from server.api.openapi.schemas import BYTES_MAX as SCHEMA_BYTES_MAX
+from server.api.parameters import PARAMETERS_MAX
+from server.api.reads import READ_ROUTES
+from server.application import ROUTES
+from server.http.errors import CODES
+from server.http.reading import COMPRESSED_BYTES_MIN
 from server.main import HEADER_BYTES_MAX
-from server.query import PARAMETERS_MAX
-from server.reading import COMPRESSED_BYTES_MIN
 from tests.docs.pages import codes, headings, page, rows, section
 from tests.docs.running import Demo
 

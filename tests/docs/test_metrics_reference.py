@@ -7,7 +7,7 @@ import re
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from reload.outcome import Trigger
+from reload.lane.outcome import Trigger
 from tests.docs.pages import ROOT, codes, page, rows, section
 from tests.docs.running import Demo
 

@@ -13,11 +13,11 @@ import promql_parser
 import pytest
 import yaml
 
-from reload.outcome import OUTCOMES, Trigger
-from server.reports.notify import TYPES
+from reload.lane.outcome import OUTCOMES, Trigger
+from server.operations.notifications.notify import TYPES
 from tests.docs.pages import ROOT, blocks, codes, page, rows
 from tests.docs.running import Demo
-from tests.server.reports.test_notify import Scene
+from tests.server.operations.notifications.test_notify import Scene
 
 FOLDER = ROOT / "docs" / "monitoring"
 ALERTS = yaml.safe_load((FOLDER / "alerts.yaml").read_text("utf-8"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import re
 
-from reload.git import fetch_failures
-from reload.outcome import OUTCOMES, SUCCESSES
-from server.errors import CODES
+from reload.lane.outcome import OUTCOMES, SUCCESSES
+from reload.repository import fetch_failure
+from server.http.errors import CODES
 from tests.docs.pages import ROOT, codes, headings, page, rows, section
 
 TEXT = page("docs/how-to/when-a-commit-is-refused.md")
@@ -29,7 +29,7 @@ def test_the_status_is_the_one_that_is_answered() -> None:
 
 def reasons() -> set[str]:
     """Every reason that a failed fetch may have: what git's words mean, and what is given in the source."""
-    found = {reason for _, reason in fetch_failures._REASONS} | {fetch_failures.UNREACHABLE}
+    found = {reason for _, reason in fetch_failure._REASONS} | {fetch_failure.UNREACHABLE}
     for file in sorted((ROOT / "reload").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "FetchFailed":
@@ -47,7 +47,7 @@ def test_the_reference_names_the_same_reasons() -> None:
 
 
 def test_the_page_says_when_deletions_are_held() -> None:
-    from reload.deletions import HELD_SHEET_RECORDS_MIN
+    from reload.build.deletions import HELD_SHEET_RECORDS_MIN
 
     held = section(TEXT, "`deletions-held`")
     assert re.search(rf"\b{HELD_SHEET_RECORDS_MIN} or more records", held)

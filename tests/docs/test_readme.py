@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from server.settings import read_settings
+from server.settings.settings import read_settings
 from tests.docs.pages import ROOT, blocks, page
 
 NAME = "README.md"

@@ -1,11 +1,11 @@
-"""`docs/reference/settings.md` says what `server/environment/variables.py` says."""
+"""`docs/reference/settings.md` says what `server/settings/variables.py` says."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from server.environment.variables import VARIABLES, Variable
+from server.settings.variables import VARIABLES, Variable
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from reload.asking.room import PAGE_CHARACTERS_MAX
+from reload.snapshot.query.page_size import PAGE_CHARACTERS_MAX
 from tests.end_to_end.client import Reply
 from tests.end_to_end.readers import Crowd
 from tests.end_to_end.remotes import DataRemote

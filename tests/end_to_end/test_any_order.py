@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from reload.outcome import OUTCOMES
+from reload.lane.outcome import OUTCOMES
 from tests.end_to_end.any_order.births import Births
 from tests.end_to_end.any_order.machine import Life
 

@@ -11,7 +11,7 @@ from typing import IO, cast
 
 import pytest
 
-from server.demo import EDITED_RECORD
+from server.demo.demo import EDITED_RECORD
 from tests.end_to_end.server_process import ServerProcess, environment
 from tests.gitrepo import run_git
 

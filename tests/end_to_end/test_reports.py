@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from server.door.keyring import STANDARD, Key
-from server.door.signatures import standard_signature
-from server.environment.secret import Secret
+from server.auth.keyring import STANDARD, Key
+from server.auth.signatures import standard_signature
+from server.settings.secret import Secret
 from tests.end_to_end.client import SECRET
 from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.sample import person

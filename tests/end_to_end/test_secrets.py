@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from server.environment.variables import VARIABLES
+from server.settings.variables import VARIABLES
 from tests.end_to_end.client import RELOAD_PATH, SECRET
 from tests.end_to_end.leaks import Traces
 from tests.end_to_end.private_host import PrivateHost

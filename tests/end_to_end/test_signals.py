@@ -36,7 +36,7 @@ def build_child(server: ServerProcess) -> int:
     """The process that builds from scratch."""
     for pid in server.others():
         with contextlib.suppress(OSError):  # it has ended
-            if b"reload.building.child" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            if b"reload.build.child" in Path(f"/proc/{pid}/cmdline").read_bytes():
                 return pid
     raise AssertionError("nothing is built from scratch")
 

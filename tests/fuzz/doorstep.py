@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tornado.httputil import HTTPHeaders
 
-from server.errors import ApiError
+from server.http.errors import ApiError
 from tests.server.entrance import Entrance, Request, entrance
 
 _kept: list[Entrance] = []
@@ -14,7 +14,7 @@ def knock(headers: HTTPHeaders, body: bytes) -> None:
     """Be refused, or told what is wrong with the request."""
     if not _kept:
         _kept.append(entrance())
-    at = _kept[0].door
+    at = _kept[0].authenticator
     try:
         caller = at.receive(Request(headers), "request-1")  # type: ignore[arg-type]
         caller.feed(body)

@@ -13,14 +13,14 @@ from urllib.parse import unquote
 import orjson
 from tornado.httputil import HTTPHeaders, HTTPInputError
 
-from reload.asking.query import InvalidQuery, Query
-from reload.asking.search import match_expression
-from reload.snapshot import Snapshot
-from reload.store import Attachment, Store
-from server.errors import as_api_error
-from server.handlers.reads import find_route
-from server.query import make_cursor, read_list
-from server.reading import Read, require
+from reload.snapshot.query.query import InvalidQuery, Query
+from reload.snapshot.query.search import match_expression
+from reload.snapshot.snapshot import Snapshot
+from reload.snapshot.state_file import Attachment, StateFile
+from server.api.parameters import make_cursor, read_list
+from server.api.reads import find_route
+from server.http.errors import as_api_error
+from server.http.reading import Read, require
 from tests.reload.engine import sheet_of, store_of
 
 T = TypeVar("T")
@@ -41,11 +41,11 @@ def _snapshot() -> Snapshot:
     path = store_of(
         Path(folder.name, "state"), {_PEOPLE: _RECORDS, _NOTES: {"a/b": "text = 'Where to begin'\n"}}
     )
-    store = Store.open(path)
-    store.begin()
-    store.attachments.put("people", [Attachment("ada/a.png", "ada", "a.png", "b" * 40, len(_FILE))])
-    store.finish()
-    store.close()
+    state_file = StateFile.open(path)
+    state_file.begin()
+    state_file.attachments.put("people", [Attachment("ada/a.png", "ada", "a.png", "b" * 40, len(_FILE))])
+    state_file.finish()
+    state_file.close()
     return Snapshot(path, {"people": _PEOPLE, "notes": _NOTES})
 
 

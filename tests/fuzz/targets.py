@@ -14,12 +14,12 @@ import orjson
 from tornado.httputil import HTTPHeaders, HTTPInputError
 
 from reload.errors import Problem
-from reload.records import Record, read_record
-from reload.sheets import read_sheet
-from reload.templates import TemplateError, parse_template
-from server.calls.reload_request import decode, read_request
-from server.door.forges import FORGES, STANDARD, PayloadFault, judge
-from server.errors import ApiError
+from reload.records.record import Record, read_record
+from reload.records.sheet import read_sheet
+from reload.records.template import TemplateError, parse_template
+from server.auth.forges import FORGES, STANDARD, PayloadFault, judge
+from server.http.errors import ApiError
+from server.webhook.reload_request import decode, read_request
 from tests.fuzz.doorstep import knock
 from tests.fuzz.readers import cursor, read, search
 from tests.histories import matches

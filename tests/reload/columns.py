@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 from hypothesis import strategies as st
 
-from reload.asking.reader import Reader
-from reload.records import Record, shape_of
-from reload.store import Store
+from reload.records.record import Record, shape_of
+from reload.snapshot.query.reader import Reader
+from reload.snapshot.state_file import StateFile
 from tests.reload.engine import asked, sheet_of
 
 ABSENT = object()
@@ -48,18 +48,18 @@ def reader_of(tables: Sequence[dict[str, Any]], index: Sequence[str] = ()) -> It
     definition = f"[gitsheet]\npath = '${{{{ slug }}}}'\n[livesheets]\nindex = {list(index)}\n"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "state")
-        store = Store.create(path)
-        store.add_sheet(sheet_of(definition))
-        store.load(
+        state_file = StateFile.create(path)
+        state_file.add_sheet(sheet_of(definition))
+        state_file.load(
             "people",
             (
                 Record(str(number), "0" * 40, orjson.dumps(table).decode(), "", shape_of(table))
                 for number, table in enumerate(tables)
             ),
         )
-        store.index_sheet("people")
-        store.finish()
-        store.close()
+        state_file.index_sheet("people")
+        state_file.finish()
+        state_file.close()
         with asked(path) as reader:
             yield reader
 

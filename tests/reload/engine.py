@@ -13,16 +13,16 @@ from typing import Any
 import apsw
 import orjson
 
-from reload.asking.query import Filter, Operator, Query, Sort
-from reload.asking.reader import Reader
-from reload.asking.search import match_expression
-from reload.building.difference import apply_difference
-from reload.building.scratch import build_from_scratch
+from reload.build.difference import apply_difference
+from reload.build.scratch import build_from_scratch
 from reload.errors import DataRejected, Problem
-from reload.records import Record, read_record
-from reload.repository import Repository
-from reload.sheets import FIELD_NAME, Sheet, read_sheet
-from reload.store import Changes, Store
+from reload.records.record import Record, read_record
+from reload.records.sheet import FIELD_NAME, Sheet, read_sheet
+from reload.repository.repository import Repository
+from reload.snapshot.query.query import Filter, Operator, Query, Sort
+from reload.snapshot.query.reader import Reader
+from reload.snapshot.query.search import match_expression
+from reload.snapshot.state_file import Changes, StateFile
 from tests.gitrepo import GitRepo
 
 # LIVESHEETS_EXAMPLES=20 makes every property test try twenty times as many examples.
@@ -84,22 +84,22 @@ def problems_from_scratch(repository: Repository, commit: str, path: Path) -> tu
     return ()
 
 
-def move(repository: Repository, store: Store, commit: str) -> dict[str, Changes]:
+def move(repository: Repository, state_file: StateFile, commit: str) -> dict[str, Changes]:
     """Bring a state file to `commit` by difference; leaves it as it was where that fails."""
-    store.begin()
+    state_file.begin()
     try:
-        changes = apply_difference(repository, store, commit)
-        store.finish()
+        changes = apply_difference(repository, state_file, commit)
+        state_file.finish()
     except BaseException:
-        store.undo()
+        state_file.undo()
         raise
     return changes
 
 
-def problems_by_difference(repository: Repository, store: Store, commit: str) -> tuple[Problem, ...]:
+def problems_by_difference(repository: Repository, state_file: StateFile, commit: str) -> tuple[Problem, ...]:
     """What a reload by difference says is wrong with a commit; moves the state file where nothing is."""
     try:
-        move(repository, store, commit)
+        move(repository, state_file, commit)
     except DataRejected as error:
         return error.problems
     return ()
@@ -132,14 +132,14 @@ def record_of(sheet: Sheet, path: str, content: str | bytes) -> Record:
 
 def store_of(path: Path, sheets: Mapping[Sheet, Mapping[str, str | bytes]]) -> Path:
     """A state file at `path` that holds these records, made without git."""
-    store = Store.create(path)
+    state_file = StateFile.create(path)
     for sheet, files in sheets.items():
-        store.add_sheet(sheet)
-        store.load(sheet.name, (record_of(sheet, name, content) for name, content in files.items()))
-        store.index_sheet(sheet.name)
-    store.note(commit="c" * 40, committed_at="2024-01-02T03:04:05+00:00")
-    store.finish()
-    store.close()
+        state_file.add_sheet(sheet)
+        state_file.load(sheet.name, (record_of(sheet, name, content) for name, content in files.items()))
+        state_file.index_sheet(sheet.name)
+    state_file.note(commit="c" * 40, committed_at="2024-01-02T03:04:05+00:00")
+    state_file.finish()
+    state_file.close()
     return path
 
 

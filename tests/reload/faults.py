@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from reload.clone import Clone
-from reload.state_folder import StateFolder
+from reload.repository.clone import Clone
+from reload.snapshot.state_folder import StateFolder
 
 _SCRIPT = """#!/bin/sh
 if [ -f '{folder}/left' ]; then

@@ -9,14 +9,14 @@ from typing import Any
 
 import orjson
 
-from reload.building.difference import apply_difference
-from reload.building.scratch import build_from_scratch
+from reload.build.difference import apply_difference
+from reload.build.scratch import build_from_scratch
 from reload.errors import DataRejected, Problem
-from reload.policy import DataPolicy
-from reload.reading.schemas import Budget, Schema, pointer
-from reload.repository import Repository
-from reload.store import Changes, Store
-from reload.tables.problems import Listed, Listing
+from reload.records.policy import DataPolicy
+from reload.records.schema import Budget, Schema, pointer
+from reload.repository.repository import Repository
+from reload.snapshot.state_file import Changes, StateFile
+from reload.snapshot.tables.problems import Listed, Listing
 from tests.gitrepo import FIRST_DATE_S, Content, GitRepo
 from tests.reload.engine import asked, opened, rows_of, sheet_of
 
@@ -42,14 +42,16 @@ def build(repository: Repository, commit: str, path: Path, policy: DataPolicy = 
     return path
 
 
-def move(repository: Repository, store: Store, commit: str, policy: DataPolicy) -> dict[str, Changes]:
+def move(
+    repository: Repository, state_file: StateFile, commit: str, policy: DataPolicy
+) -> dict[str, Changes]:
     """Bring a state file to `commit` by difference; leaves it as it was where that fails."""
-    store.begin()
+    state_file.begin()
     try:
-        changes = apply_difference(repository, store, commit, policy)
-        store.finish()
+        changes = apply_difference(repository, state_file, commit, policy)
+        state_file.finish()
     except BaseException:
-        store.undo()
+        state_file.undo()
         raise
     return changes
 
@@ -114,13 +116,13 @@ def alike(repo: GitRepo, commits: Iterable[str], policy: DataPolicy = DEFAULT) -
     """A state file brought through these commits by difference, each time as one built from scratch."""
     first, *others = commits
     with opened(repo.git_dir) as repository:
-        store = Store.open(build(repository, first, repo.path / "moved", policy))
+        state_file = StateFile.open(build(repository, first, repo.path / "moved", policy))
         for commit in [*others, first, *others]:
-            move(repository, store, commit, policy)
+            move(repository, state_file, commit, policy)
             fresh = build(repository, commit, repo.path / "fresh", policy)
-            assert contents(store.path) == contents(fresh)
-        store.close()
-    return store.path
+            assert contents(state_file.path) == contents(fresh)
+        state_file.close()
+    return state_file.path
 
 
 def commit_of(repo: GitRepo, tree: str, parents: Sequence[str], minute: int) -> str:

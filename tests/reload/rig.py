@@ -13,15 +13,15 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ParamSpec
 
-from reload.asking.query import Query
-from reload.build import Builder, Policy
-from reload.clone import Clone
-from reload.history import Consent
-from reload.journal import Journal
-from reload.outcome import Outcome, Trigger
-from reload.reloader import Observer, Reloader
-from reload.snapshot import Snapshots
-from reload.state_folder import StateFolder
+from reload.build.builder import Builder, Policy
+from reload.lane.journal import Journal
+from reload.lane.outcome import Outcome, Trigger
+from reload.lane.reloader import Observer, Reloader
+from reload.repository.clone import Clone
+from reload.repository.target import Consent
+from reload.snapshot.query.query import Query
+from reload.snapshot.snapshot import Snapshots
+from reload.snapshot.state_folder import StateFolder
 from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.sample import DEFINITIONS, people
 from tests.end_to_end.waiting import eventually

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from reload.building.difference import CHANGED_FILES_MAX, TooLarge
-from reload.git.command import Git, GitFailed
-from reload.policy import DataPolicy
-from reload.store import Store
-from reload.toml import DOCUMENT_BYTES_MAX
+from reload.build.difference import CHANGED_FILES_MAX, TooLarge
+from reload.records.policy import DataPolicy
+from reload.records.toml import DOCUMENT_BYTES_MAX
+from reload.repository.command import Git, GitFailed
+from reload.snapshot.state_file import StateFile
 from tests.gitrepo import Content, GitRepo
 from tests.reload.engine import opened
 from tests.reload.policies import (
@@ -52,8 +52,8 @@ def test_a_tree_of_ten_thousand_million_files_is_refused_as_too_large(
     with opened(repo.git_dir) as repository:
         (problem,) = rejection(repository, bomb, repo.path / "refused", few)
         assert problem.message == "too large: the commit has more than 20000 files"
-        store = Store.open(build(repository, first, repo.path / "state", few))
-        store.close()
+        state_file = StateFile.open(build(repository, first, repo.path / "state", few))
+        state_file.close()
 
 
 def test_what_git_gathers_for_a_difference_is_bounded(tmp_git: MakeRepo) -> None:
@@ -137,9 +137,9 @@ def test_ten_thousand_changed_files_are_built_from_scratch_and_the_store_is_left
     repo.write({f"people/p{n}.toml": "x = 1\n" for n in range(CHANGED_FILES_MAX + 1)})
     second = repo.commit()
     with opened(repo.git_dir) as repository:
-        store = Store.open(build(repository, first, repo.path / "state"))
-        before = contents(store.path)
+        state_file = StateFile.open(build(repository, first, repo.path / "state"))
+        before = contents(state_file.path)
         with pytest.raises(TooLarge):
-            move(repository, store, second, DEFAULT)
-        assert contents(store.path) == before
-        store.close()
+            move(repository, state_file, second, DEFAULT)
+        assert contents(state_file.path) == before
+        state_file.close()

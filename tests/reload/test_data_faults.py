@@ -6,9 +6,9 @@ import orjson
 import pytest
 
 from reload.errors import PROBLEMS_MAX, DataRejected
-from reload.policy import DataPolicy
-from reload.store import Store
-from reload.toml import DOCUMENT_BYTES_MAX, NESTING_DEPTH_MAX
+from reload.records.policy import DataPolicy
+from reload.records.toml import DOCUMENT_BYTES_MAX, NESTING_DEPTH_MAX
+from reload.snapshot.state_file import StateFile
 from tests.gitrepo import Content
 from tests.reload.engine import opened, rows_of
 from tests.reload.policies import (
@@ -155,10 +155,10 @@ def test_a_deleted_definition_counts_as_the_deletion_of_its_records(tmp_git: Mak
     repo.write({".gitsheets/people.toml": None})
     second = repo.commit()
     with opened(repo.git_dir) as repository:
-        store = Store.open(build(repository, first, repo.path / "state"))
-        changes = move(repository, store, second, DEFAULT)
-        assert (changes["people"].removed, store.sheets) == (2, {})
-        store.close()
+        state_file = StateFile.open(build(repository, first, repo.path / "state"))
+        changes = move(repository, state_file, second, DEFAULT)
+        assert (changes["people"].removed, state_file.sheets) == (2, {})
+        state_file.close()
 
 
 # -- D10, D11: entries and names -------------------------------------------------------------------------

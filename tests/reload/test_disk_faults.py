@@ -13,9 +13,9 @@ from typing import Any
 import apsw
 import pytest
 
-from reload.asking.query import Query
-from reload.building.child import BuildChild, Job
+from reload.build.child import BuildChild, Job
 from reload.errors import BuildFailed
+from reload.snapshot.query.query import Query
 from tests.end_to_end.sample import person
 from tests.reload.disk import FailingDisk
 from tests.reload.engine import opened
@@ -117,7 +117,7 @@ async def test_a_search_index_that_is_broken_under_the_server_is_built_anew(plac
 
 
 def test_a_build_child_without_memory_for_sqlite_is_a_failed_build(place: Place, tmp_path: Path) -> None:
-    limited = "import apsw; apsw.hard_heap_limit(300_000); from reload.building.child import main; main()"
+    limited = "import apsw; apsw.hard_heap_limit(300_000); from reload.build.child import main; main()"
     job = Job(str(place.git_dir), "main", str(place.branch), str(tmp_path / "state"))
     with pytest.raises(BuildFailed, match="NoMemError"):
         BuildChild(command=(sys.executable, "-c", limited)).build(job, lambda done, total: None)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from reload.building.child import BuildChild, Job
-from reload.disk import FREE_BYTES_MIN, free_bytes
+from reload.build.child import BuildChild, Job
 from reload.errors import DiskFull
-from reload.outcome import Outcome
+from reload.lane.outcome import Outcome
+from reload.repository.disk import FREE_BYTES_MIN, free_bytes
 from tests.end_to_end.waiting import eventually
 from tests.gitrepo import run_git
 from tests.reload.rig import Engine, Place, on_a_loop

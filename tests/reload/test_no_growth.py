@@ -12,7 +12,7 @@ from statistics import median
 
 import pytest
 
-from reload.state import LOG_BYTES_MAX
+from reload.build.state_writer import LOG_BYTES_MAX
 from tests.gitrepo import run_git
 from tests.reload.rig import FILES, Engine, Place, on_a_loop
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reload.building.child import BuildChild, Job
+from reload.build.child import BuildChild, Job
 from reload.errors import BuildFailed
 from tests.end_to_end.waiting import eventually
 from tests.reload.faults import FailingGit

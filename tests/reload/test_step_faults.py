@@ -8,13 +8,13 @@ from typing import Any
 import apsw
 import pytest
 
-from reload.building.difference import apply_difference
+from reload.build.difference import apply_difference
 from reload.errors import BuildFailed
-from reload.policy import DataPolicy
-from reload.repository import Repository
-from reload.store import Store
-from reload.tables.attachments import AttachmentTable
-from reload.tables.problems import ProblemTable
+from reload.records.policy import DataPolicy
+from reload.repository.repository import Repository
+from reload.snapshot.state_file import StateFile
+from reload.snapshot.tables.attachments import AttachmentTable
+from reload.snapshot.tables.problems import ProblemTable
 from tests.reload.engine import opened, rows_of
 from tests.reload.policies import DEFAULT, QUARANTINE, MakeRepo, build, built, contents, move, repo_of
 
@@ -66,28 +66,32 @@ def test_a_fault_at_any_step_of_a_difference_leaves_the_store_as_it_was(
     repo.write({"people/ada.toml": "slug = \n", "people/bo.toml": None, "people/ADA.toml": "n = 1\n"})
     second = repo.commit()
     with opened(repo.git_dir) as repository:
-        store = Store.open(build(repository, first, repo.path / "state", QUARANTINE))
-        before = contents(store.path)
+        state_file = StateFile.open(build(repository, first, repo.path / "state", QUARANTINE))
+        before = contents(state_file.path)
         steps = 0
-        while _fails_after(steps, error, repository, store, second):
-            assert contents(store.path) == before
+        while _fails_after(steps, error, repository, state_file, second):
+            assert contents(state_file.path) == before
             steps += 1
         assert steps > 25
-        assert contents(store.path) == contents(build(repository, second, repo.path / "fresh", QUARANTINE))
-        store.verify()
-        store.close()
+        assert contents(state_file.path) == contents(
+            build(repository, second, repo.path / "fresh", QUARANTINE)
+        )
+        state_file.verify()
+        state_file.close()
 
 
-def _fails_after(steps: int, error: Exception, repository: Repository, store: Store, commit: str) -> bool:
+def _fails_after(
+    steps: int, error: Exception, repository: Repository, state_file: StateFile, commit: str
+) -> bool:
     fuse = _Fuse(steps, error)
-    fused: Any = _Fused(store, fuse)
+    fused: Any = _Fused(state_file, fuse)
     target: Any = _Fused(repository, fuse)
-    store.begin()
+    state_file.begin()
     try:
         apply_difference(target, fused, commit, QUARANTINE)
         fused.finish()
     except type(error):
-        store.undo()
+        state_file.undo()
     return fuse.blown
 
 
@@ -99,23 +103,23 @@ def test_a_full_disk_in_the_middle_of_a_difference_leaves_the_store_as_it_was(tm
     with opened(repo.git_dir) as repository:
         state = build(repository, first, repo.path / "state")
         before = contents(state)
-        store = Store.open(state)
+        state_file = StateFile.open(state)
         pages = rows_of(state, "PRAGMA page_count")[0][0]
-        store._db.pragma("max_page_count", pages + 20)
+        state_file._db.pragma("max_page_count", pages + 20)
         with pytest.raises(apsw.FullError):
-            move(repository, store, second, DEFAULT)
+            move(repository, state_file, second, DEFAULT)
         assert contents(state) == before
-        store._db.pragma("max_page_count", 1 << 30)
-        move(repository, store, second, DEFAULT)
-        store.verify()
-        store.close()
+        state_file._db.pragma("max_page_count", 1 << 30)
+        move(repository, state_file, second, DEFAULT)
+        state_file.verify()
+        state_file.close()
 
 
 def test_a_state_file_notes_the_policy_that_it_was_built_under(tmp_git: MakeRepo) -> None:
     repo = repo_of(tmp_git, {})
     noted = {policy: DataPolicy(policy).noted for policy in ("reject", "quarantine")}  # type: ignore[arg-type]
     for policy in (DEFAULT, QUARANTINE):
-        store = Store.open(built(repo, policy))
-        assert store.state("policy") == policy.noted == noted[policy.invalid]
-        store.close()
+        state_file = StateFile.open(built(repo, policy))
+        assert state_file.state("policy") == policy.noted == noted[policy.invalid]
+        state_file.close()
     assert re.fullmatch(r"invalid=\w+ schema=\w+ entries_max=\d+", DEFAULT.noted)

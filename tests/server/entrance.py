@@ -10,18 +10,18 @@ import pytest
 from prometheus_client import CollectorRegistry
 from tornado.httputil import HTTPHeaders
 
-from server.auth import Caller, Door
-from server.door.keyring import Keyring, keys_of
-from server.door.limits import Attempts
-from server.door.metrics import DoorMetrics
-from server.door.peers import Peers
-from server.door.refusals import Refusals
-from server.door.unsent import Unsent
-from server.errors import ApiError
-from server.settings import read_settings
-from tests.server.calls.test_deliveries import Clock
-from tests.server.door.test_refusals import Later
+from server.auth.authenticator import Authenticator, Caller
+from server.auth.keyring import Keyring, keys_of
+from server.auth.refusals import Refusals
+from server.http.errors import ApiError
+from server.http.limits import Attempts
+from server.http.metrics import DoorMetrics
+from server.http.peers import Peers
+from server.http.slow_clients import SlowClients
+from server.settings.settings import read_settings
+from tests.server.auth.test_refusals import Later
 from tests.server.payloads import PREVIOUS, SECRET, SECRETS, senders
+from tests.server.webhook.test_deliveries import Clock
 
 NOW = 1_700_000_000
 SENDERS = senders(lambda: NOW)
@@ -43,7 +43,7 @@ class Request:
 class Entrance:
     """A door, with what a test wants to look at."""
 
-    door: Door
+    authenticator: Authenticator
     clock: Clock
     wall_clock: Clock = field(default_factory=Clock)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
@@ -53,10 +53,10 @@ class Entrance:
         given = HTTPHeaders()
         for name, value in headers:
             given.add(name, value.strip(" "))  # as it is read from the wire
-        caller = self.door.receive(Request(given, **request), "request-1")  # type: ignore[arg-type]
+        caller = self.authenticator.receive(Request(given, **request), "request-1")  # type: ignore[arg-type]
         caller.feed(body)
         if caller.unproven:
-            self.door.confirm(caller)
+            self.authenticator.confirm(caller)
         return caller
 
     def refusal(self, *headers: tuple[str, str], **request: Any) -> ApiError:
@@ -78,7 +78,9 @@ def entrance(environment: dict[str, str] = SHARED | SECRETS, attempts_max: int =
     metrics = DoorMetrics(registry)
     keys = Keyring(keys_of(read_settings(environment)), metrics.credential_used, lambda: datetime.now(UTC))
     attempts = Attempts(attempts_max, clock)
-    door = Door(keys, Peers(), attempts, Refusals(Later()), metrics, Unsent(Later(), metrics), wall_clock)
+    door = Authenticator(
+        keys, Peers(), attempts, Refusals(Later()), metrics, SlowClients(Later(), metrics), wall_clock
+    )
     return Entrance(door, clock, wall_clock, registry)
 
 

@@ -18,10 +18,10 @@ from typing import Any, TypeVar
 
 import structlog
 
-from server.log.redaction import Redactor
-from server.logs import configure
 from server.main import Service
-from server.settings import read_settings
+from server.operations.logs.logs import configure
+from server.operations.logs.redaction import Redactor
+from server.settings.settings import read_settings
 from tests.gitrepo import GitRepo, init_bare
 from tests.server.payloads import SECRET
 

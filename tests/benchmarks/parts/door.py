@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from reload import priority
+from reload.repository import priority
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.dataset import Dataset, git_environment
 from tests.benchmarks.measurements import Recorder, Series, percentile

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from reload.building.child import NICENESS, BuildChild, Job
+from reload.build.child import NICENESS, BuildChild, Job
 from tests.benchmarks.bench import Bench, in_turn
 from tests.benchmarks.dataset import BRANCH, SHEET, Dataset, git, git_environment
 from tests.benchmarks.measurements import Recorder, Series
@@ -63,7 +63,7 @@ def _built_ms(job: Job, state: Path) -> float:
 
 def _start_a_child() -> None:
     """What the child does before its work: Python starts and imports the same modules."""
-    command = [sys.executable, "-c", "import reload.building.child"]
+    command = [sys.executable, "-c", "import reload.build.child"]
     subprocess.run(command, cwd=PROJECT, env=git_environment(), check=True)
 
 

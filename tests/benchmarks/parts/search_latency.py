@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import apsw
 
-from reload.asking.search import match_expression
+from reload.snapshot.query.search import match_expression
 from tests.benchmarks.bench import Bench
 from tests.benchmarks.dataset import SHEET, Dataset
 from tests.benchmarks.measurements import Recorder, Series, percentile

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from reload.build import Policy
+from reload.build.builder import Policy
 from tests.end_to_end.any_order.model import Data
 from tests.reload.rig import Engine, Place
 

@@ -13,10 +13,10 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from reload.build import Policy
-from reload.history import Consent
-from reload.outcome import Outcome, Trigger
-from reload.policy import DataPolicy
+from reload.build.builder import Policy
+from reload.lane.outcome import Outcome, Trigger
+from reload.records.policy import DataPolicy
+from reload.repository.target import Consent
 from tests.end_to_end.any_order.births import DAMAGE, Births, spoil
 from tests.end_to_end.any_order.model import Data, Ending, Model, changed
 from tests.end_to_end.any_order.views import answers, changes

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from reload.build import Policy
-from reload.history import Consent
+from reload.build.builder import Policy
+from reload.repository.target import Consent
 from tests.end_to_end.sample import DEFINITIONS, person
 from tests.gitrepo import Content
 from tests.reload.rig import FILES

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from reload.asking.query import Filter, Query, Sort
-from reload.asking.reader import Reader
+from reload.snapshot.query.query import Filter, Query, Sort
+from reload.snapshot.query.reader import Reader
 
 
 def answers(reader: Reader) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import schemathesis
 
-from server.query import PARAMETERS_MAX
+from server.api.parameters import PARAMETERS_MAX
 
 CURSOR = "#/components/parameters/cursor"
 

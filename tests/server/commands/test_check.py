@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reload.errors import Problem, RepositoryError
-from reload.policy import DataPolicy
+from reload.records.policy import DataPolicy
 from server.commands.check import NAMES_MAX, Report, check_repository
 from server.commands.check_report import github_lines, is_refused, text_lines
 from tests.end_to_end.server_process import run_command

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reload.policy import DataPolicy
+from reload.records.policy import DataPolicy
 from server.commands.check import check_repository
 from tests.end_to_end.server_process import PROJECT
 from tests.gitrepo import GitRepo, run_git

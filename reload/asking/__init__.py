@@ -1,1 +1,0 @@
-"""Asking a state file: one question about a sheet or about all of them, and its answer."""

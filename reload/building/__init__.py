@@ -1,1 +1,0 @@
-"""Building a state: from another one by difference, or from scratch in a child process."""

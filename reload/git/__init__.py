@@ -1,1 +1,0 @@
-"""Git itself: how it is run and spoken to, what it prints, and what it leaves behind."""

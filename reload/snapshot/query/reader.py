@@ -1,0 +1,304 @@
+"""A reader of the state file, pinned to one version: an open read transaction and what can be asked of it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import apsw
+
+from reload.errors import StateFileError
+from reload.snapshot.query.facets import facet
+from reload.snapshot.query.page_size import Rows, first_rows, fitting
+from reload.snapshot.query.query import Filter, Order, Query, Sort, SortValue, Sql, conditions, require_field
+from reload.snapshot.query.ranking import After, Match, behind, behind_in, best
+from reload.snapshot.query.snippets import Snippets
+from reload.snapshot.state_file import Attachment, json_path, quoted
+from reload.snapshot.tables.problems import Listing
+
+QUERY_DEADLINE_S = 5.0
+# As much of the file as SQLite keeps in memory by itself. Not a memory map: a file that somebody cuts
+# short would end the process.
+CACHE_KIB = 2 << 10
+# Steps of SQLite between two looks at the clock, some 0.2 ms. Each look takes the interpreter's lock
+# from the event loop, so they are as rare as a search of many terms allows, which takes few steps.
+_STEPS_BETWEEN_CHECKS = 5_000
+
+
+class QueryTooSlow(Exception):
+    """A question took longer than allowed and was given up."""
+
+
+class Row(NamedTuple):
+    """One record as stored; `keys` are its sort values and path, from which the next page goes on."""
+
+    path: str
+    blob: str
+    json: str
+    keys: tuple[SortValue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One record found by a search over several sheets; `snippet` marks hits with HIT_START and HIT_END."""
+
+    sheet: str
+    row: Row
+    rank: float
+    snippet: str
+
+
+@dataclass(frozen=True, slots=True)
+class FacetValue:
+    """A value of a field and how many records have it."""
+
+    value: SortValue
+    kind: str
+    count: int
+
+
+class Reader:
+    """One pinned connection; for use by one thread at a time.
+
+    Keeps up to `cache_kib` KiB of the file in memory. Raises QueryTooSlow where a question takes longer
+    than `deadline_s`.
+    """
+
+    def __init__(
+        self, path: Path, *, deadline_s: float = QUERY_DEADLINE_S, cache_kib: int = CACHE_KIB
+    ) -> None:
+        self._deadline_s = deadline_s
+        self._until: float | None = None
+        self._snippets: Snippets | None = None
+        self._totals: dict[tuple[str, str | None, tuple[Filter, ...]], int] = {}
+        self._db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        self._db.pragma("query_only", True)
+        self._db.pragma("trusted_schema", False)
+        self._db.pragma("cache_size", -cache_kib)
+        self._db.execute("BEGIN")
+        select = "SELECT name, data, records FROM livesheets_sheets"
+        rows = [(str(name), str(data), int(count)) for name, data, count in self._db.execute(select)]
+        self.counts = {name: count for name, _, count in rows}
+        self._tables = {name: quoted(data) for name, data, _ in rows}
+        self._search_tables = {name: quoted(f"{data}_fts") for name, data, _ in rows}
+        attached = "SELECT 1 FROM livesheets_attachments WHERE sheet = ? LIMIT 1"
+        self._with_attachments = {name for name in self._tables if self._db.execute(attached, (name,)).get}
+        self._gets = {
+            name: f"SELECT blob, record FROM {table} WHERE path = ?" for name, table in self._tables.items()
+        }
+
+    def close(self) -> None:
+        """Let go of the version."""
+        self._db.close()
+        if self._snippets is not None:
+            self._snippets.close()
+
+    @contextlib.contextmanager
+    def question(self) -> Iterator[Reader]:
+        """Let all that is asked in here share one deadline."""
+        self._until = time.monotonic() + self._deadline_s
+        try:
+            yield self
+        finally:
+            self._until = None
+
+    def state(self, key: str) -> str:
+        """One value of the table `livesheets_state`."""
+        for (value,) in self._db.execute("SELECT value FROM livesheets_state WHERE key = ?", (key,)):
+            return str(value)
+        raise StateFileError(f"the state file notes no {key}")
+
+    def listing(self) -> Listing:
+        """What is wrong with the commit, though it is served: quarantined records and warnings."""
+        return Listing.read(self._db)
+
+    def get(self, sheet: str, path: str) -> Row | None:
+        """One record by its path."""
+        for blob, record in self._db.execute(self._gets[sheet], (path,)):
+            return Row(path, blob, record)
+        return None
+
+    def attachments(self, sheet: str, record: str) -> list[Attachment]:
+        """The files attached to a record, by name."""
+        if sheet not in self._with_attachments:
+            return []
+        select = (
+            "SELECT file, record, name, blob, size FROM livesheets_attachments"
+            " WHERE sheet = ? AND record = ? ORDER BY name"
+        )
+        return [Attachment(*row) for row in self._db.execute(select, (sheet, record))]
+
+    def attachment(self, sheet: str, file: str) -> Attachment | None:
+        """One attached file by its path below the sheet's root, if its record exists."""
+        select = (
+            "SELECT file, record, name, blob, size FROM livesheets_attachments WHERE sheet = ? AND file = ?"
+        )
+        for row in self._db.execute(select, (sheet, file)):
+            found = Attachment(*row)
+            return found if found.record is not None and self.get(sheet, found.record) else None
+        return None
+
+    def kinds(self, sheet: str, fields: Iterable[str]) -> dict[str, frozenset[str]]:
+        """The kinds of values that records hold in these fields; a field that none has is absent."""
+        select = "SELECT kind FROM livesheets_fields WHERE sheet = ? AND field = ?"
+        found = {
+            field: frozenset(str(kind) for (kind,) in self._db.execute(select, (sheet, field)))
+            for field in set(fields)
+        }
+        return {field: kinds for field, kinds in found.items() if kinds}
+
+    def fields(self, sheet: str, at_most: int) -> dict[str, frozenset[str]]:
+        """The kinds of values in the fields that most records of a sheet have."""
+        select = (
+            "SELECT field, group_concat(kind) FROM livesheets_fields WHERE sheet = ?"
+            " GROUP BY field ORDER BY sum(records) DESC, field LIMIT ?"
+        )
+        return {name: frozenset(kinds.split(",")) for name, kinds in self._all(select, (sheet, at_most))}
+
+    def page(self, sheet: str, query: Query) -> tuple[list[Row], bool]:
+        """The rows of one page, fewer than asked for where they are large, and whether more follow."""
+        self._totals.clear()
+        kinds = self.kinds(sheet, _fields_of(query))
+        condition = conditions(query.filters, kinds)  # refuses what is not understood, whatever is found
+        if query.nothing:
+            return [], False
+        if query.ranked:
+            found = self._best(sheet, query, condition, behind(query.after), query.limit + 1)
+            rows = [Row(each.path, each.blob, each.json, (each.rank, each.path)) for each in found]
+        else:
+            rows = self._sorted_page(sheet, query, condition, Order.of(query.sorts, kinds))
+        count = fitting((row.json for row in rows), query.limit)
+        return rows[:count], len(rows) > count
+
+    def total(self, sheet: str, query: Query) -> int:
+        """How many records the query finds on all pages together; cheap after `page` of the same query."""
+        if query.nothing:
+            return 0
+        if query.match is None and not query.filters:
+            return self.counts[sheet]
+        noted = self._totals.get((sheet, query.match, query.filters))
+        if noted is not None:
+            return noted
+        found, fts = self._selection(sheet, query), self._search_tables[sheet]
+        if query.match is not None and not query.filters:
+            found = Sql(f"FROM {fts} WHERE {fts} MATCH ?", [query.match])
+        return int(self._one(f"SELECT count(*) {found.text}", found.values))
+
+    def facet(self, sheet: str, query: Query, field: str) -> list[FacetValue]:
+        """The most frequent values of a field among all records that the query finds."""
+        kinds = require_field("facet", field, self.kinds(sheet, [field]))
+        if query.nothing:
+            return []
+        whole = query.match is None and not query.filters and self._has_index(sheet, field)
+        found = facet(field, kinds, lambda tables: self._selection(sheet, query, tables=tables), whole)
+        return [FacetValue(*row) for row in self._all(found.text, found.values)]
+
+    def search(
+        self, sheets: Sequence[str], match: str, limit: int, after: tuple[SortValue, ...] | None
+    ) -> tuple[list[Hit], bool]:
+        """The best matches of several sheets, and whether more follow; `after` is (rank, sheet, path)."""
+        self._totals.clear()
+        query = Query(match=match)
+        found: list[tuple[str, Match]] = []
+        count = 0
+        for sheet in sheets:
+            best = self._best(sheet, query, Sql("1"), behind_in(sheet, after), limit + 1)
+            found += [(sheet, each) for each in best]
+            found.sort(key=lambda each: (each[1].rank, each[0], each[1].path))
+            count = fitting((each.json for _, each in found), limit)
+            del found[count + 1 :]  # no more than one page is held at a time
+        snippets = self._snippets_of(match, [(sheet, each.row_id) for sheet, each in found[:count]])
+        hits = [
+            Hit(sheet, Row(each.path, each.blob, each.json, (each.rank, sheet, each.path)), each.rank, text)
+            for (sheet, each), text in zip(found[:count], snippets, strict=True)
+        ]
+        return hits, len(found) > count
+
+    def search_total(self, sheets: Sequence[str], match: str) -> int:
+        """How many records of these sheets match; cheap after `search` for the same."""
+        return sum(self.total(sheet, Query(match=match)) for sheet in sheets)
+
+    def _snippets_of(self, match: str, hits: Sequence[tuple[str, int]]) -> list[str]:
+        if self._snippets is None:
+            self._snippets = Snippets()
+        texts = (
+            str(self._one(f"SELECT text FROM {self._tables[sheet]} WHERE id = ?", [row_id]))
+            for sheet, row_id in hits
+        )
+        return self._snippets.of(match, texts, self._refuse_when_late)
+
+    def _has_index(self, sheet: str, field: str) -> bool:
+        select = "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND instr(sql, ?)"
+        return bool(self._one(select, [f" ON {self._tables[sheet]} ({json_path(field)},"]))
+
+    def _best(self, sheet: str, query: Query, condition: Sql, after: After, limit: int) -> list[Match]:
+        """The best matches; notes how many there are on all pages."""
+        table, fts = self._tables[sheet], self._search_tables[sheet]
+        asked = best(table, fts, query.match or "", condition, after, limit)
+        found = [Match(*row) for row in self._all(asked.text, asked.values, record=3)]
+        if found:
+            self._totals[sheet, query.match, query.filters] = found[0].total
+        return found
+
+    def _sorted_page(self, sheet: str, query: Query, condition: Sql, order: Order) -> list[Row]:
+        found = self._selection(sheet, query, condition)
+        keys = ", ".join(key for key, _ in order.keys)
+        rows: list[Row] = []
+        for part, own in [(Sql("1"), order)] if query.after is None else order.after(query.after):
+            select = (
+                f"SELECT path, blob, record, {keys} {found.text} AND ({part.text})"
+                f" ORDER BY {own.text} LIMIT ?"
+            )
+            values = [*found.values, *part.values, query.limit + 1 - len(rows)]
+            rows += [Row(row[0], row[1], row[2], row[3:]) for row in self._all(select, values, 2)]
+            if len(rows) > query.limit:
+                break
+        return rows
+
+    def _selection(self, sheet: str, query: Query, condition: Sql | None = None, tables: str = "") -> Sql:
+        """FROM and WHERE for everything that the query finds."""
+        if condition is None:
+            condition = conditions(query.filters, self.kinds(sheet, _fields_of(query)))
+        text = f"FROM {self._tables[sheet]} AS t{tables} WHERE {condition.text}"
+        if query.match is None:
+            return Sql(text, condition.values)
+        fts = self._search_tables[sheet]
+        text += f" AND t.id IN (SELECT rowid FROM {fts} WHERE {fts} MATCH ?)"
+        return Sql(text, [*condition.values, query.match])
+
+    def _one(self, select: str, values: Sequence[SortValue]) -> Any:
+        return self._all(select, values)[0][0]
+
+    def _all(self, select: str, values: Sequence[SortValue], record: int | None = None) -> Rows:
+        """Every row of an answer, as many as fit where `record` names their column; in time."""
+        until = self._until or time.monotonic() + self._deadline_s
+        self._db.set_progress_handler(lambda: time.monotonic() > until, _STEPS_BETWEEN_CHECKS)
+        try:
+            rows = self._db.execute(select, values)
+            return list(rows) if record is None else first_rows(rows, record)
+        except apsw.InterruptError as error:
+            raise self._too_slow() from error
+        finally:
+            self._db.set_progress_handler(None)
+
+    def _refuse_when_late(self) -> None:
+        if self._until is not None and time.monotonic() > self._until:
+            raise self._too_slow()
+
+    def _too_slow(self) -> QueryTooSlow:
+        return QueryTooSlow(f"the query took longer than {self._deadline_s:g} s")
+
+
+def _fields_of(query: Query) -> Iterator[str]:
+    yield from (each.field for each in query.filters)
+    yield from (each.field for each in query.sorts)
+    yield from query.facets
+
+
+def sortable(sorts: Sequence[Sort], indexed: Sequence[str]) -> bool:
+    """Whether an index serves this order, so that a page of it is cheap."""
+    return not sorts or (len(sorts) == 1 and sorts[0].field in indexed)

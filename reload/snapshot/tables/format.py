@@ -1,0 +1,63 @@
+"""What a state file looks like to SQLite: its version, its own tables, and the names that it may use."""
+
+from __future__ import annotations
+
+from itertools import chain, count
+
+import apsw
+
+from reload.snapshot.tables.collisions import COLLISION_SCHEMA
+from reload.snapshot.tables.problems import PROBLEM_SCHEMA
+
+FORMAT_VERSION = 2
+APPLICATION_ID = 0x4C533031  # "LS01"
+TOKENIZER = "porter unicode61 remove_diacritics 2"
+
+STATE_SCHEMA = f"""
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {FORMAT_VERSION};
+CREATE TABLE livesheets_state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE livesheets_sheets (
+    name TEXT PRIMARY KEY, data TEXT NOT NULL, records INTEGER NOT NULL, definition TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE livesheets_fields (
+    sheet TEXT, field TEXT, kind TEXT, records INTEGER NOT NULL, PRIMARY KEY (sheet, field, kind)
+) WITHOUT ROWID;
+CREATE TABLE livesheets_attachments (
+    sheet TEXT, file TEXT, record TEXT, name TEXT NOT NULL, blob TEXT NOT NULL, size INTEGER NOT NULL,
+    PRIMARY KEY (sheet, file)
+) WITHOUT ROWID;
+CREATE INDEX livesheets_attachments_record ON livesheets_attachments (sheet, record, name);
+{PROBLEM_SCHEMA}{COLLISION_SCHEMA}"""
+
+
+def quoted(name: str) -> str:
+    """A name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def json_path(field: str) -> str:
+    """A field as an SQL expression on a record; only names that match FIELD_NAME may be asked for."""
+    path = "$" + "".join(f'."{key}"' for key in field.split("."))
+    return "json_extract(record, '" + path.replace("'", "''") + "')"
+
+
+def below(folder: str) -> tuple[str, str]:
+    """The bounds of all paths below a folder: '0' is the character after the slash."""
+    return f"{folder}/", f"{folder}0"
+
+
+def free_table(db: apsw.Connection, name: str) -> str:
+    """The sheet's name, or another where SQLite would mistake it for another table of this file."""
+    taken = {str(found).casefold() for (found,) in db.execute("SELECT name FROM sqlite_schema")}
+    reserved = name.casefold().startswith(("sqlite_", "livesheets"))
+    others = (f"sheet {number}" for number in count(1))
+    return next(table for table in chain([] if reserved else [name], others) if _is_free(table, taken))
+
+
+def _is_free(table: str, taken: set[str]) -> bool:
+    """Whether neither the table nor its full-text search takes, or looks like, what belongs to another."""
+    folded = table.casefold()
+    return folded not in taken and not any(
+        other.startswith(f"{folded}_fts") or folded.startswith(f"{other}_fts") for other in taken
+    )

@@ -1,1 +1,0 @@
-"""The tables of a state file: what each holds, and how it is written and read."""

@@ -1,0 +1,160 @@
+"""What readers get: rows of a Snapshot as JSON bytes, ready-made parts joined and never parsed again."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from reload.lane.outcome import Outcome
+from reload.records.record import FIELD_BREAK, HIT_END, HIT_START
+from reload.records.sheet import Sheet
+from reload.snapshot.query.reader import FacetValue, Hit, Row
+from reload.snapshot.snapshot import Served
+from reload.snapshot.state_file import Attachment
+
+_PLAIN = re.compile(r"[a-z0-9/_.-]*", re.IGNORECASE | re.ASCII).fullmatch
+
+
+def sheet_url(name: str) -> str:
+    """Where a sheet's records are listed."""
+    return f"/api/{quote(name, safe='')}"
+
+
+def attachment_url(sheet: str, file: str) -> str:
+    """Where an attached file is served."""
+    return f"/api/_attachments/{quote(sheet, safe='')}/{quote(file)}"
+
+
+def sheets_document(sheets: Mapping[str, Sheet], served: Served, branch: str | None) -> bytes:
+    """The answer of `GET /api`."""
+    data = [
+        {
+            "sheet": name,
+            "format": sheet.format,
+            "path": sheet.path,
+            "records": served.records[name],
+            "url": sheet_url(name),
+        }
+        for name, sheet in sheets.items()
+    ]
+    meta = {"branch": branch, "commit": served.commit, "committedAt": rfc3339(served.committed_at)}
+    return orjson.dumps({"data": data, "meta": meta})
+
+
+def record_document(sheet: str, row: Row, attachments: Sequence[Attachment]) -> bytes:
+    """The answer of `GET /api/{sheet}/{path}`."""
+    attached = b"[]"
+    if attachments:
+        files = [{"name": a.name, "size": a.size, "url": attachment_url(sheet, a.file)} for a in attachments]
+        attached = orjson.dumps(files)
+    return b'{"data":{%b,"attachments":%b}}' % (_members(row).encode(), attached)
+
+
+def list_document(
+    rows: Iterable[Row],
+    fields: Sequence[str],
+    meta: Mapping[str, Any],
+    facets: Mapping[str, list[FacetValue]],
+) -> bytes:
+    """The answer of `GET /api/{sheet}`; `fields` keeps only these fields of each record, if any are named."""
+    items = ",".join([f"{{{_members(_only(row, fields) if fields else row)}}}" for row in rows]).encode()
+    counted = {
+        name: [{"value": _facet_value(each), "count": each.count} for each in values]
+        for name, values in facets.items()
+    }
+    return b'{"data":[%b],"meta":%b,"facets":%b}' % (
+        items,
+        orjson.dumps(meta),
+        orjson.dumps(counted),
+    )
+
+
+def search_document(hits: Iterable[Hit], meta: Mapping[str, Any]) -> bytes:
+    """The answer of `GET /api/_search`."""
+    items = b",".join(
+        b'{"sheet":%b,%b,"score":%b,"snippet":%b}'
+        % (
+            orjson.dumps(hit.sheet),
+            _members(hit.row).encode(),
+            orjson.dumps(-hit.rank),
+            orjson.dumps(_snippet(hit.snippet)),
+        )
+        for hit in hits
+    )
+    return b'{"data":[%b],"meta":%b}' % (items, orjson.dumps(meta))
+
+
+def rfc3339(moment: Any) -> str:
+    """A moment in UTC, to the millisecond at most."""
+    text: str = moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds")
+    return text.replace("+00:00", "Z")
+
+
+def outcome_document(outcome: Outcome) -> dict[str, Any]:
+    """A reload that succeeded, as its caller gets it."""
+    document: dict[str, Any] = {
+        "ok": True,
+        "outcome": outcome.outcome,
+        "noChanges": outcome.no_changes,
+        "oldCommit": outcome.old_commit,
+        "newCommit": outcome.new_commit,
+        "durationMs": outcome.duration_ms,
+    }
+    if not outcome.no_changes:
+        document["rebuilt"] = outcome.rebuilt
+        document["changes"] = {
+            name: {"added": c.added, "modified": c.modified, "removed": c.removed}
+            for name, c in outcome.changes.items()
+        }
+        document["problems"] = problem_list(outcome)
+        document["phasesMs"] = dict(outcome.phases_ms)
+    return document
+
+
+def problem_list(outcome: Outcome) -> list[dict[str, Any]]:
+    """What is wrong with a commit, file by file."""
+    return [
+        {"path": p.path, "line": p.line, "column": p.column, "message": p.message} for p in outcome.problems
+    ]
+
+
+def _members(row: Row) -> str:
+    return f'"path":{_quoted(row.path)},"blob":"{row.blob}","record":{row.json}'
+
+
+def _quoted(path: str) -> str:
+    """A path as JSON; most need nothing but quotes."""
+    return f'"{path}"' if _PLAIN(path) else orjson.dumps(path).decode()
+
+
+def _only(row: Row, fields: Sequence[str]) -> Row:
+    record = orjson.loads(row.json)
+    chosen: dict[str, Any] = {}
+    for field in fields:
+        _copy_field(record, chosen, field.split("."))
+    return Row(row.path, row.blob, orjson.dumps(chosen).decode())
+
+
+def _copy_field(source: Any, target: dict[str, Any], keys: Sequence[str]) -> None:
+    key, *inner = keys
+    if not isinstance(source, dict) or key not in source:
+        return
+    if not inner:
+        target[key] = source[key]
+    elif isinstance(source[key], dict):
+        nested = target.setdefault(key, {})
+        _copy_field(source[key], nested, inner)
+
+
+def _facet_value(each: FacetValue) -> Any:
+    return each.value == 1 if each.kind in ("true", "false") else each.value
+
+
+def _snippet(text: str) -> str:
+    shown = html.escape(text.replace(FIELD_BREAK, "…"), quote=False)
+    return " ".join(shown.replace(HIT_START, "<mark>").replace(HIT_END, "</mark>").split())

@@ -1,0 +1,1 @@
+"""Who calls: keys, credentials, signatures of forges, and limits on failed attempts."""

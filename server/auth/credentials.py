@@ -1,0 +1,152 @@
+"""The credentials in a request's headers, each as a proof of the scheme that it belongs to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from tornado.httputil import HTTPHeaders
+
+from server.auth import forges, keyring
+from server.auth.forges import Forge, recognize
+from server.auth.keyring import Keyring
+from server.auth.signatures import Malformed, Proof, Signature, Token, hex_signature, standard_signature
+
+KEY_HEADER: Final = "X-CFP-Webhook-Key"
+BEARER_HEADER: Final = "Authorization"
+GITLAB_TOKEN: Final = "X-Gitlab-Token"
+STANDARD_SIGNATURE: Final = "webhook-signature"
+_BEARER: Final = re.compile(r"bearer ([\x21-\xff]+)", re.IGNORECASE)
+_VISIBLE: Final = re.compile(r"[\x21-\xff]+")
+
+# By forge: the headers that carry a signature of the body, what stands before the digits, the algorithm.
+_SIGNED: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
+    "github": {
+        "X-Hub-Signature-256": ("sha256=", "sha256"),
+        "X-Hub-Signature": ("sha1=", "sha1"),
+    },
+    "gitea": {
+        "X-Gitea-Signature": ("", "sha256"),
+        "X-Forgejo-Signature": ("", "sha256"),
+        "X-Gogs-Signature": ("", "sha256"),
+        "X-Hub-Signature-256": ("sha256=", "sha256"),
+        "X-Hub-Signature": ("sha1=", "sha1"),
+    },
+    "bitbucket": {"X-Hub-Signature": ("sha256=", "sha256")},
+}
+# Which forge a request without an event header seems to come from: the first whose header is there.
+_TELLING: Final = (
+    ("X-Gitea-Signature", forges.GITEA),
+    ("X-Forgejo-Signature", forges.GITEA),
+    ("X-Gogs-Signature", forges.GITEA),
+    (GITLAB_TOKEN, forges.GITLAB),
+    ("X-Hub-Signature-256", forges.GITHUB),
+    ("X-Hub-Signature", forges.BITBUCKET),
+    (STANDARD_SIGNATURE, forges.STANDARD),
+)
+SIGNING_HEADERS: Final = tuple(name for name, _ in _TELLING)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a request offers: one proof for each credential, and the forge that seems to have sent it."""
+
+    proofs: tuple[Proof, ...]
+    forge: Forge | None = None
+
+
+def read_credentials(headers: HTTPHeaders, keys: Keyring, now: Callable[[], float]) -> Credentials:
+    """Every credential of a call to the webhook; `now` gives seconds since 1970.
+
+    Raises Malformed where one could never be right: not well-formed, given twice, stale, or next to
+    one that belongs to another sender. A credential that is left out of account is none that counts.
+    """
+    proofs = shared_proofs(headers, keys)
+    forge = _forge(headers)
+    if forge is None:
+        return Credentials(tuple(proofs))
+    used: set[str] = set()
+    for read in (_signed_body, _gitlab_token, _standard):
+        found, names = read(forge, headers, keys, now)
+        proofs += found
+        used |= names
+    strange = [name for name in SIGNING_HEADERS if name in headers and name not in used]
+    if strange:
+        raise Malformed(f"{strange[0]} does not belong to a delivery of {forge.name}")
+    return Credentials(tuple(proofs), forge)
+
+
+def shared_proofs(headers: HTTPHeaders, keys: Keyring) -> list[Proof]:
+    """The shared secret, as a bearer token and in its own header; raises Malformed."""
+    given = []
+    for name, shape in ((BEARER_HEADER, _BEARER), (KEY_HEADER, _VISIBLE)):
+        value = _only(headers, name)
+        if value is None:
+            continue
+        found = shape.fullmatch(value)
+        if found is None:
+            raise Malformed(f"{name} is not well-formed")
+        given.append(found[found.lastindex or 0])
+    return [Token(_wire(value), keys.of(keyring.SHARED)) for value in given]
+
+
+_Found = tuple[list[Proof], set[str]]
+
+
+def _forge(headers: HTTPHeaders) -> Forge | None:
+    named = recognize(headers)
+    if len(named) > 1:
+        raise Malformed(f"event headers of {' and '.join(forge.name for forge in named)} at once")
+    if named:
+        return named[0]
+    return next((forge for name, forge in _TELLING if name in headers), None)
+
+
+def _signed_body(forge: Forge, headers: HTTPHeaders, keys: Keyring, _now: Callable[[], float]) -> _Found:
+    """Signatures in hexadecimal; the weak SHA-1 that some send as well must be right and proves nothing."""
+    given: dict[str, list[bytes]] = {}
+    names = set()
+    for name, (prefix, algorithm) in _SIGNED.get(forge.name, {}).items():
+        value = _only(headers, name)
+        if value is not None:
+            given.setdefault(algorithm, []).append(hex_signature(value, prefix, algorithm))
+            names.add(name)
+    if given and "sha256" not in given:
+        raise Malformed("a signature with SHA-1 alone proves nothing")
+    known = keys.of(forge.name)
+    return [Signature(each, known, algorithm=algorithm) for algorithm, each in given.items()], names
+
+
+def _gitlab_token(forge: Forge, headers: HTTPHeaders, keys: Keyring, _now: Callable[[], float]) -> _Found:
+    value = _only(headers, GITLAB_TOKEN) if forge is forges.GITLAB else None
+    if value is None:
+        return [], set()
+    if not _VISIBLE.fullmatch(value):
+        raise Malformed(f"{GITLAB_TOKEN} is not well-formed")
+    return [Token(_wire(value), keys.of(keyring.GITLAB))], {GITLAB_TOKEN}
+
+
+def _standard(forge: Forge, headers: HTTPHeaders, keys: Keyring, now: Callable[[], float]) -> _Found:
+    """Standard Webhooks; GitLab signs in the same way, with a key of its own."""
+    schemes = {forges.STANDARD.name: keyring.STANDARD, forges.GITLAB.name: keyring.GITLAB_SIGNING}
+    value = _only(headers, STANDARD_SIGNATURE) if forge.name in schemes else None
+    if value is None:
+        return [], set()
+    message_id, timestamp = (_only(headers, name) or "" for name in ("webhook-id", "webhook-timestamp"))
+    known = keys.of(schemes[forge.name])
+    return [standard_signature(message_id, timestamp, value, known, now())], {STANDARD_SIGNATURE}
+
+
+def _only(headers: HTTPHeaders, name: str) -> str | None:
+    """A header's value, None without one; twice is malformed, even with the same value."""
+    values = headers.get_list(name)
+    if len(values) > 1:
+        raise Malformed(f"{name} is given more than once")
+    return values[0] if values else None
+
+
+def _wire(value: str) -> bytes:
+    """The bytes as they came: Tornado reads headers as Latin-1."""
+    return value.encode("latin-1", "replace")

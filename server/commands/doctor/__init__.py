@@ -1,0 +1,1 @@
+"""`livesheets doctor`: it checks settings, repository, remote and folders, and changes nothing."""

@@ -1,0 +1,38 @@
+"""`livesheets serve` and `demo`: a server, from its settings to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from reload.repository.directory_lock import InUse
+from server.commands.exits import IN_USE, fail
+from server.main import Service, forget_secrets, run
+from server.operations.logs.logs import configure
+from server.operations.logs.redaction import Redactor
+from server.settings.settings import Settings
+
+
+def run_server(settings: Settings, announce: Callable[[int], None]) -> None:
+    """Serve until a signal ends it; `announce` is told the port. Exits where nothing can be served."""
+    assert settings.repo_path is not None
+    logs = configure(settings.log_format, settings.log_level, redactor=Redactor(settings.secrets))
+    forget_secrets()
+    for warning in settings.warnings:
+        structlog.get_logger().warning("settings.warned", warning=warning)
+    try:
+        service = Service(settings, settings.repo_path.absolute(), logs)
+    except InUse as error:
+        logs.close()
+        fail(str(error), IN_USE)
+    except OSError as error:
+        logs.close()
+        fail(f"the data directory cannot be used: {error}")
+    try:
+        asyncio.run(run(service, announce))
+    except OSError as error:
+        fail(f"cannot listen on {settings.host} port {settings.port}: {error.strerror or error}")
+    finally:
+        logs.close()

@@ -1,1 +1,0 @@
-"""The door: who calls, what they prove, and how much of it is listened to."""

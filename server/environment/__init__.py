@@ -1,1 +1,0 @@
-"""The environment: which variables there are, and what their values must look like."""

@@ -1,1 +1,0 @@
-"""Handlers only translate: read the input, call one thing, write the output."""

@@ -1,1 +1,0 @@
-"""Log lines: values fit to be shown, secrets taken out, written without making anybody wait."""

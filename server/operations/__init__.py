@@ -1,0 +1,1 @@
+"""What operators see: health, status, metrics, logs, notifications."""

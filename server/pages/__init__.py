@@ -1,0 +1,1 @@
+"""Pages for people: the status page, its plot and its templates."""

@@ -1,0 +1,56 @@
+"""The page for people: how things stand, the last reloads, and where to go on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from reload.snapshot.snapshot import Snapshot
+from server.auth.credentials import KEY_HEADER
+from server.http.guarded import GuardedHandler
+from server.operations.status import public_status, status_document
+from server.pages.status_page import SheetRow
+
+
+class PageHandler(GuardedHandler):
+    """`GET /`"""
+
+    route = "/"
+
+    def get(self) -> None:
+        """To everybody what is public; with the webhook's credential the texts of problems, too."""
+        app = self.application
+        detailed = self._knows_the_secret()
+        current = app.snapshots.current
+        document = status_document(app.branch, current, app.journal, app.poller)
+        sheets = [] if current is None else _sheet_rows(current)
+        shown = document if detailed else public_status(document)
+        page = app.page.render(shown, sheets, datetime.now(UTC), detailed=detailed)
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.set_header("Content-Security-Policy", app.page.policy)
+        self.set_header("Referrer-Policy", "no-referrer")
+        self.set_header("Cache-Control", "no-store")
+        self.finish(page)
+
+    def head(self) -> None:
+        """As GET."""
+        self.get()
+
+    def _knows_the_secret(self) -> bool:
+        """Whether a credential is given; one that is wrong is refused as everywhere.
+
+        Other schemes than Bearer are a proxy's own affair.
+        """
+        headers = self.request.headers
+        scheme = headers.get("Authorization", "").partition(" ")[0].lower()
+        if scheme != "bearer" and KEY_HEADER not in headers:
+            return False
+        self.application.authenticator.admit(self.request, self.request_id)
+        return True
+
+
+def _sheet_rows(current: Snapshot) -> list[SheetRow]:
+    records, problems = current.served.records, current.listing.counts
+    return [
+        SheetRow(name, sheet.format, records[name], problems.get(name, 0))
+        for name, sheet in current.sheets.items()
+    ]

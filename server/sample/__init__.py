@@ -1,1 +1,0 @@
-"""The sample repository of the demo: its sheets, its records and their attachments."""

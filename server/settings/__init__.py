@@ -1,0 +1,1 @@
+"""The settings: environment variables, how they are checked, and secrets read from files."""

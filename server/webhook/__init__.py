@@ -1,0 +1,1 @@
+"""The webhook: direct calls and deliveries of forges, from a request body to a reload."""

@@ -1,0 +1,261 @@
+"""The webhook: proven callers ask for a reload and wait for it; forges announce pushes and do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import structlog
+from tornado.httputil import HTTPServerRequest
+from tornado.web import stream_request_body
+
+from reload.lane.outcome import Outcome, Trigger
+from server.api.documents import outcome_document, problem_list
+from server.auth.authenticator import Refused, is_secret_name
+from server.auth.forges import Forge, PayloadFault, Verdict, judge, shown
+from server.http.access_log import clock
+from server.http.errors import FETCH_RETRY_AFTER_S, ApiError
+from server.http.guarded import GuardedHandler
+from server.webhook.accepted import TooMany
+from server.webhook.body import BUSY_RETRY_AFTER_S, Body, too_large
+from server.webhook.reload_request import ReloadRequest, decode, read_request
+
+BODY_BYTES_MAX = 64 << 10
+# GitHub and GitLab send at most 25 MB. All of it is hashed; a payload of more than FORGE_KEPT_MAX is
+# not read, and taken for a push to the served branch, which costs a look at the remote where it was not.
+FORGE_BYTES_MAX = 25 << 20
+FORGE_KEPT_MAX = 1 << 20
+STOPPING_RETRY_AFTER_S = 5
+CLIENT_GONE = 499
+
+log = structlog.get_logger()
+
+
+@stream_request_body
+class WebhookHandler(GuardedHandler):
+    """`POST /api/_internal/reload-data`; the caller is known as early as the credential allows."""
+
+    route = "/api/_internal/reload-data"
+    body: Body | None = None
+    received = False
+
+    def prepare(self) -> Any:
+        """Refuse before a byte of the body is taken, as far as tokens and the shape of signatures tell."""
+        if self.request.method != "POST":
+            raise ApiError("method-not-allowed", f"{self.request.method} is not allowed here")
+        self.caller = self.application.authenticator.receive(self.request, self.request_id)
+        bytes_max = BODY_BYTES_MAX if self.caller.forge is None else FORGE_BYTES_MAX
+        if _declared_bytes(self.request) > bytes_max:
+            raise too_large(bytes_max)
+        if self.caller.limited:  # a right signature comes in all the same, if it costs little to look
+            bytes_max = min(bytes_max, FORGE_KEPT_MAX)
+            if _declared_bytes(self.request) > bytes_max:
+                raise self.application.authenticator.turned_away(self.caller)
+        if not self.caller.unproven:
+            self._check_encoding()
+        kept_max = min(bytes_max, FORGE_KEPT_MAX)
+        self.body = Body(self.caller, bytes_max, kept_max, self.application.unproven_bytes)
+        # A little more, so that it is this handler which finds the body too large, and says so.
+        self.request.connection.set_max_body_size(2 * bytes_max)  # type: ignore[union-attr]
+
+    def data_received(self, chunk: bytes) -> None:
+        """Take a piece of the body."""
+        assert self.body is not None
+        try:
+            self.body.feed(chunk)
+        except ApiError as error:
+            self.send_error(error.status, exc_info=(type(error), error, None))
+
+    async def post(self) -> None:
+        """The body is whole: prove what is left to prove, and do what is asked."""
+        assert self.body is not None
+        self.received = True
+        if self.caller.unproven:
+            self.application.authenticator.confirm(self.caller)
+            self._check_encoding()
+        self.log_values["keys"] = ",".join(self.caller.key_ids)
+        if self.caller.forge is not None:
+            self._deliver(self.caller.forge, self.body)
+            return
+        try:
+            await self._reload(self.body)
+        except ApiError as error:
+            if not isinstance(error, Refused):
+                self._add_standing(error)
+            raise
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Say so where the connection ends with the answer, since the body was not read."""
+        if not self.received:
+            self.set_header("Connection", "close")
+        super().write_error(status_code, **kwargs)
+
+    def on_finish(self) -> None:
+        """Let go of the body."""
+        if self.body is not None:
+            self.body.close()
+        super().on_finish()
+
+    def on_connection_close(self) -> None:
+        """A client that goes away before its body was whole gets no answer, but its account."""
+        super().on_connection_close()
+        if not self.received and not self._finished:
+            self._finished = True
+            self.set_status(CLIENT_GONE, "Client Closed Request")
+            self.on_finish()
+
+    def _check_encoding(self) -> None:
+        headers = self.request.headers
+        if headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise ApiError("unsupported-media-type", "send the body as it is, without Content-Encoding")
+        kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if self.caller.forge is not None and kind in _FORMS:
+            detail = "set the webhook's content type to application/json; this one sends a form"
+            raise ApiError("unsupported-media-type", detail)
+
+    # -- a direct call ----------------------------------------------------------------------------
+
+    async def _reload(self, body: Body) -> None:
+        asked = self._asked(body)
+        if _prefers_no_wait(self.request):
+            self.set_header("Preference-Applied", "respond-async")
+            self._accept(asked, None)
+            return
+        outcome = await self._run(asked, pushed=False)
+        self.log_values["reload_id"] = outcome.id
+        self.log_values["outcome"] = outcome.outcome
+        # The branch may have become known only now.
+        self._check_branch(asked)
+        if not outcome.ok:
+            raise reload_error(outcome)
+        self.write_json(orjson.dumps(outcome_document(outcome)))
+
+    def _asked(self, body: Body) -> ReloadRequest:
+        document = decode(body.content)
+        misplaced = [name for name in document if is_secret_name(name)]
+        if misplaced:
+            raise self.application.authenticator.misplaced(self.caller, "body", misplaced)
+        asked = read_request(document)
+        self._check_branch(asked)
+        return asked
+
+    def _check_branch(self, asked: ReloadRequest) -> None:
+        served = self.application.branch
+        if asked.branch is not None and served is not None and asked.branch != served:
+            detail = f"this server serves the branch {served!r}"
+            raise ApiError("branch-mismatch", detail)
+
+    def _add_standing(self, error: ApiError) -> None:
+        """Let a problem say what is still served and how long it took; one of a reload says so already."""
+        current = self.application.snapshots.current
+        took_ms = round((clock() - self.begun) * 1000, 3)
+        old_commit = current.commit if current is not None else None
+        standing = {"outcome": error.code, "oldCommit": old_commit, "durationMs": took_ms}
+        error.members = standing | error.members
+
+    async def _run(self, asked: ReloadRequest, *, pushed: bool) -> Outcome:
+        reload = self.application.reloader.reload
+        return await reload(Trigger.WEBHOOK, asked.commit, asked.consent, is_tip=pushed)
+
+    # -- a forge's delivery -----------------------------------------------------------------------
+
+    def _deliver(self, forge: Forge, body: Body) -> None:
+        headers, deliveries = self.request.headers, self.application.deliveries
+        delivery = (forge.name, forge.delivery(headers), body.digest)
+        self.log_values |= {
+            "forge": forge.name, "forge_event": forge.event_name(headers), "delivery": shown(delivery[1]),
+        }  # fmt: skip
+        if deliveries.applied(delivery):
+            self._answer(200, {"ok": True, "outcome": "duplicate"})
+            return
+        verdict = self._verdict(forge, body)
+        if verdict.ignored:
+            self._answer(200, {"ok": True, "outcome": "ignored", "reason": verdict.ignored})
+        else:
+            self._accept(ReloadRequest(commit=verdict.commit), delivery)
+
+    def _verdict(self, forge: Forge, body: Body) -> Verdict:
+        headers = self.request.headers
+        if not body.whole:
+            self.log_values["unread_bytes"] = body.size
+            pushes = forge.may_push(headers)
+            return Verdict("" if pushes else "the payload is large, and its event is not a push")
+        try:
+            payload = orjson.loads(body.content)
+            if not isinstance(payload, dict):
+                raise PayloadFault("the payload must be a JSON object")
+            return judge(forge.read(forge.event_name(headers), payload), self.application.branch)
+        except (PayloadFault, orjson.JSONDecodeError) as error:
+            raise ApiError("invalid-request", f"a payload that {forge.name} does not send: {error}") from None
+
+    def _accept(self, asked: ReloadRequest, delivery: tuple[str, str, bytes] | None) -> None:
+        app = self.application
+        if app.stopping:
+            retry = {"Retry-After": str(STOPPING_RETRY_AFTER_S)}
+            raise ApiError("stopping", "the server finishes its requests and stops", retry)
+
+        def ended(reload_id: str, outcome: Outcome) -> None:
+            if outcome.ok and delivery is not None:
+                app.deliveries.remember(delivery)
+            log.info(
+                "acceptance.ended",
+                reload_id=reload_id,
+                ran_as=outcome.id,
+                outcome=outcome.outcome,
+                forge=delivery[0] if delivery else None,
+                delivery=shown(delivery[1]) if delivery else None,
+            )
+
+        try:
+            reload_id = app.accepted.start(lambda: self._run(asked, pushed=delivery is not None), ended)
+        except TooMany as error:
+            raise ApiError("overloaded", str(error), {"Retry-After": str(BUSY_RETRY_AFTER_S)}) from None
+        self.log_values["reload_id"] = reload_id
+        self.set_header("Location", f"/api/_internal/reloads/{reload_id}")
+        self._answer(202, {"ok": True, "outcome": "accepted", "reloadId": reload_id})
+
+    def _answer(self, status: int, document: dict[str, Any]) -> None:
+        self.log_values |= {name: document[name] for name in ("outcome", "reason") if name in document}
+        if self.caller.forge is not None:
+            self.application.authenticator.metrics.delivery(self.caller.forge.name, document["outcome"])
+        self.write_json(orjson.dumps(document), status)
+
+
+_FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+
+
+def reload_error(outcome: Outcome) -> ApiError:
+    """The answer for a reload that failed: what is wrong, what is still served."""
+    members: dict[str, Any] = {
+        "outcome": outcome.outcome,
+        "oldCommit": outcome.old_commit,
+        "durationMs": outcome.duration_ms,
+        "reloadId": outcome.id,
+    }
+    headers = {}
+    if outcome.outcome == "fetch-failed":
+        headers["Retry-After"] = str(FETCH_RETRY_AFTER_S)
+    if reason := getattr(outcome.error, "reason", ""):
+        members["reason"] = reason
+    if outcome.outcome == "data-rejected":
+        members["problems"] = problem_list(outcome)
+    if outcome.outcome in ("diverged", "rewound", "data-rejected", "deletions-held"):
+        members["remoteCommit"] = outcome.remote_commit
+    removed = getattr(outcome.error, "removed", None)
+    if removed is not None:
+        members["deletions"] = {
+            name: {"removed": gone, "of": before} for name, (gone, before) in removed.items()
+        }
+    return ApiError(outcome.outcome, str(outcome.error), headers, **members)
+
+
+def _declared_bytes(request: HTTPServerRequest) -> int:
+    declared = request.headers.get("Content-Length", "0")
+    if not (declared.isascii() and declared.isdigit()):
+        return 0  # Tornado refuses it
+    return int(declared) if len(declared) < 19 else 1 << 63
+
+
+def _prefers_no_wait(request: HTTPServerRequest) -> bool:
+    preferences = ",".join(request.headers.get_list("Prefer")).split(",")
+    return any(each.partition(";")[0].strip().lower() == "respond-async" for each in preferences)
