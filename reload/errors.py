@@ -17,7 +17,8 @@
     ├── DataRejected            the commit holds files that cannot be served
     ├── DeletionsHeld           the commit removes most of a sheet
     ├── BuildFailed             the build itself broke: a bug, no memory, a killed child
-    │   └── DiskFull            there was no room for what it writes
+    │   ├── DiskFull            there was no room for what it writes
+    │   └── DerivationFailed    a function that makes derived state raised
     └── StateFileError              the state file is damaged, foreign or from another version
 
 Every error names an `outcome`, the stable word that a reload ends with.
@@ -179,6 +180,14 @@ class DiskFull(BuildFailed):
     """There was no room for what the build writes."""
 
     reason = "disk-full"
+
+
+class DerivationFailed(BuildFailed):
+    """The function that makes the derived state `name` raised; the commit is not served."""
+
+    def __init__(self, name: str, error: Exception) -> None:
+        super().__init__(f"the derivation {name!r} failed: {type(error).__name__}: {error}")
+        self.name = name
 
 
 class StateFileError(ReloadError):

@@ -21,11 +21,7 @@ from tornado.httputil import (
 from tornado.routing import URLSpec
 from tornado.web import Application
 
-from reload.build.builder import Builder
-from reload.lane.journal import Journal
-from reload.lane.poller import Poller
-from reload.lane.reloader import Reloader
-from reload.snapshot.snapshot import Snapshots
+from reload.lane.branch import Branch
 from server.api.reads import find_route
 from server.auth.authenticator import Authenticator
 from server.http.access_log import AccessLog
@@ -73,11 +69,7 @@ class LivesheetsApplication(Application):
     def __init__(
         self,
         *,
-        snapshots: Snapshots,
-        builder: Builder,
-        reloader: Reloader,
-        journal: Journal,
-        poller: Poller,
+        branch: Branch,
         metrics: Metrics,
         access_log: AccessLog,
         authenticator: Authenticator,
@@ -90,10 +82,10 @@ class LivesheetsApplication(Application):
             default_handler_class=NotFoundHandler,
             log_function=lambda handler: None,  # handlers log one line themselves
         )
-        self.snapshots = snapshots
-        self.reloader = reloader
-        self.journal = journal
-        self.poller = poller
+        self.snapshots = branch.snapshots
+        self.reloader = branch.reloader
+        self.journal = branch.journal
+        self.poller = branch.poller
         self.metrics = metrics
         self.access_log = access_log
         self.authenticator = authenticator
@@ -107,7 +99,7 @@ class LivesheetsApplication(Application):
         self.in_flight = 0
         self.idle = asyncio.Event()
         self.page = Page()
-        self._builder = builder
+        self._clone = branch.clone
         self._threads = ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="query")
         self._request_prefix = secrets.token_hex(4)
         self._request_numbers = itertools.count(1)
@@ -115,7 +107,7 @@ class LivesheetsApplication(Application):
     @property
     def branch(self) -> str | None:
         """The branch that is served, None while that is not known yet."""
-        return self._builder.branch
+        return self._clone.branch
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
         """Lead reads past Tornado's handlers, everything else to them."""
@@ -173,7 +165,7 @@ class LivesheetsApplication(Application):
 
     async def read_attachment(self, oid: str) -> bytes:
         """An attached file's bytes, from git."""
-        return await self.in_thread(self._builder.attachment, oid)
+        return await self.in_thread(self._clone.attachment, oid)
 
     def close(self) -> None:
         """End the threads; for when no request is left."""

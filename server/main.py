@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import random
 import signal
 import socket
 import time
@@ -17,16 +16,11 @@ import structlog
 from tornado.ioloop import PeriodicCallback
 from tornado.netutil import bind_sockets
 
-from reload.build.builder import Builder, Policy
-from reload.lane.journal import Journal
+from reload.build.builder import Policy
+from reload.lane.branch import Branch
 from reload.lane.outcome import Outcome, Trigger
-from reload.lane.poller import Poller
-from reload.lane.reloader import Reloader
 from reload.records.policy import DataPolicy, Invalid, SchemaUse
-from reload.repository.clone import Clone
-from reload.repository.directory_lock import DirectoryLock
-from reload.snapshot.snapshot import Snapshots
-from reload.snapshot.state_folder import StateFolder
+from reload.repository.clone_folder import CloneFolder
 from server.application import LivesheetsApplication
 from server.auth.authenticator import make_authenticator
 from server.http.access_log import AccessLog
@@ -47,9 +41,6 @@ HEADER_BYTES_MAX = 64 * 1024  # an If-None-Match of a thousand tags fits
 BODY_BYTES_MAX = 64 << 10  # the webhook takes more where a forge calls
 IDLE_CONNECTION_S = 60.0
 BODY_S = 30.0
-RETRY_FIRST_S = 1.0
-RETRY_MAX_S = 60.0
-STALE_POLLS = 3
 
 log = structlog.get_logger()
 
@@ -59,21 +50,7 @@ class Service:
 
     def __init__(self, settings: Settings, repo_path: Path, logs: Logs) -> None:
         self._settings = settings
-        self._lock = DirectoryLock(repo_path)
-        self._state_path = settings.state_path or repo_path.with_name(repo_path.name + ".state")
-        self.snapshots = Snapshots()
-        folder = StateFolder(self._state_path)
-        self.journal = Journal(
-            has_remote=settings.remote is not None,
-            stale_after_s=_stale_after_s(settings),
-            path=folder.path / "rejected.json",
-        )
-        policy = Policy(
-            follow_rewrites=settings.rewrite == "follow",
-            allow_deletions=settings.mass_delete == "allow",
-            data=DataPolicy(cast("Invalid", settings.invalid), cast("SchemaUse", settings.schema)),
-        )
-        clone = Clone(
+        folder = CloneFolder(
             repo_path,
             settings.remote,
             settings.branch,
@@ -82,18 +59,24 @@ class Service:
             settings.remote_credential,
             settings.git_pack_bytes_max,
         )
-        self._builder = Builder(clone, folder, policy, log.info)
+        self.branch = branch = Branch(
+            folder,
+            state_path=settings.state_path,
+            policy=_policy(settings),
+            poll_interval_s=settings.poll_interval_s,
+            note=log.info,
+        )
         self.metrics = Metrics()
         self._access_log = AccessLog(self.metrics, logs.plain)
         self._reporting = Reporting(
-            settings, self.journal, lambda: self._builder.branch, self.metrics.observe_notification
+            settings, branch.journal, lambda: branch.name, self.metrics.observe_notification
         )
-        observers = (self.metrics.observe_reload, self._observe, self._reporting.observe)
-        self.reloader = Reloader(self._builder, self.snapshots, self.journal, observers)
-        self.reloader.show_progress(BuildProgress(logs.draw))
-        self.poller = Poller(self.reloader, settings.poll_interval_s)
-        folders = {"data": repo_path, "state": self._state_path}
-        gauges = Gauges(self.snapshots, self.journal, self.reloader, self.poller, logs.dropped, folders)
+        branch.reloader.observers += (self.metrics.observe_reload, log_reload, self._reporting.observe)
+        branch.reloader.on_progress = BuildProgress(logs.draw)
+        folders = {"data": repo_path, "state": branch.state_path}
+        gauges = Gauges(
+            branch.snapshots, branch.journal, branch.reloader, branch.poller, logs.dropped, folders
+        )
         self.metrics.registry.register(gauges)
         self._server: LimitedServer | None = None
         self._sockets: list[socket.socket] = []
@@ -110,11 +93,7 @@ class Service:
         """Answer requests from now on, and load the data meanwhile."""
         settings = self._settings
         self.app = LivesheetsApplication(
-            snapshots=self.snapshots,
-            builder=self._builder,
-            reloader=self.reloader,
-            journal=self.journal,
-            poller=self.poller,
+            branch=self.branch,
             metrics=self.metrics,
             access_log=self._access_log,
             authenticator=make_authenticator(
@@ -137,7 +116,7 @@ class Service:
         self._server.add_sockets(self._sockets)
         self._lag = self.metrics.watch_lag()
         self._reporting.start()
-        self._bringing_up = asyncio.create_task(self._bring_up())
+        self._bringing_up = asyncio.create_task(self.branch.load_and_poll())
 
     def read_secrets(self) -> None:
         """Read the files of secrets again, so that it is told now what has become of them."""
@@ -151,19 +130,17 @@ class Service:
         server, self._server = self._server, None
         log.info("server.stopping", requests=self.app.in_flight)
         self.app.stopping = True
-        self.poller.stop()
+        self.branch.poller.stop()
         server.stop()
         await self._drain()
         if self._bringing_up is not None:
             self._bringing_up.cancel()
         if self._lag is not None:
             self._lag.stop()
-        await self.reloader.close()
+        await self.branch.close()
         await self._reporting.close()
         await server.close_all_connections()
         self.app.close()
-        self.snapshots.swap(None)
-        self._lock.release()
         log.info("server.stopped")
         self.stopped.set()
 
@@ -175,54 +152,42 @@ class Service:
             try:
                 await asyncio.wait_for(self.app.idle.wait(), limit_s)
             except TimeoutError:
-                self._builder.stop()
+                self.branch.stop()
                 if last:
                     log.warning("server.drain_ended", requests=self.app.in_flight)
 
-    async def _bring_up(self) -> None:
-        """Serve what is here, then ask the remote; both again, ever less often, until it has worked."""
-        await self.reloader.load()
-        wait_s = RETRY_FIRST_S
-        while True:
-            outcome = await self.reloader.reload(Trigger.STARTUP)
-            if outcome.ok or (self.snapshots.current and outcome.outcome != "fetch-failed"):
-                break
-            await asyncio.sleep(wait_s * random.uniform(0.8, 1.2))
-            wait_s = min(wait_s * 2, RETRY_MAX_S)
-        self.poller.start()
 
-    def _observe(self, outcome: Outcome) -> None:
-        """One canonical line a reload, and the poll postponed."""
-        self.poller.observe(outcome)
-        quiet = outcome.no_changes and outcome.trigger is Trigger.POLL
-        if quiet:
-            return
-        values = {
-            "reload_id": outcome.id,
-            "trigger": outcome.trigger.value,
-            "outcome": outcome.outcome,
-            "old_commit": outcome.old_commit,
-            "new_commit": outcome.new_commit,
-            "ms": outcome.duration_ms,
-            "phases_ms": dict(outcome.phases_ms),
-        }
-        if outcome.ok:
-            event = "reload.unchanged" if outcome.no_changes else "reload.swapped"
-            log.info(
-                event,
-                changes={n: [c.added, c.modified, c.removed] for n, c in outcome.changes.items()},
-                **values,
-            )
-        else:
-            problems = [str(problem) for problem in outcome.problems]
-            log.error("reload.failed", error=str(outcome.error), problems=problems[:20], **values)
+def log_reload(outcome: Outcome) -> None:
+    """Log one line a reload; none for a poll that found nothing new."""
+    if outcome.no_changes and outcome.trigger is Trigger.POLL:
+        return
+    values = {
+        "reload_id": outcome.id,
+        "trigger": outcome.trigger.value,
+        "outcome": outcome.outcome,
+        "old_commit": outcome.old_commit,
+        "new_commit": outcome.new_commit,
+        "ms": outcome.duration_ms,
+        "phases_ms": dict(outcome.phases_ms),
+    }
+    if outcome.ok:
+        event = "reload.unchanged" if outcome.no_changes else "reload.swapped"
+        log.info(
+            event,
+            changes={n: [c.added, c.modified, c.removed] for n, c in outcome.changes.items()},
+            **values,
+        )
+    else:
+        problems = [str(problem) for problem in outcome.problems]
+        log.error("reload.failed", error=str(outcome.error), problems=problems[:20], **values)
 
 
-def _stale_after_s(settings: Settings) -> float | None:
-    """After how many seconds without an answer the remote counts as lost; None where nobody polls it."""
-    if settings.poll_interval_s <= 0:
-        return None
-    return STALE_POLLS * settings.poll_interval_s + settings.git_timeout_s
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        follow_rewrites=settings.rewrite == "follow",
+        allow_deletions=settings.mass_delete == "allow",
+        data=DataPolicy(cast("Invalid", settings.invalid), cast("SchemaUse", settings.schema)),
+    )
 
 
 def forget_secrets() -> None:
@@ -247,7 +212,7 @@ async def run(service: Service, announce: Callable[[int], None]) -> None:
     def hang_up() -> None:
         log.info("server.hung_up")
         service.read_secrets()
-        pending.append(asyncio.ensure_future(service.reloader.reload(Trigger.COMMAND)))
+        pending.append(asyncio.ensure_future(service.branch.reload()))
 
     stopping: list[asyncio.Future[None]] = []
     pending: list[asyncio.Future[Outcome]] = []

@@ -21,15 +21,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
 
-import apsw
 import orjson
 
-from reload.repository import priority
+from reload.build.disk_full import failed_build
 from reload.build.scratch import build_from_scratch
-from reload.repository.disk import failed_build
 from reload.errors import BuildFailed, DataRejected, DiskFull, Problem, ReloadError
 from reload.records.policy import DataPolicy
+from reload.repository import priority
 from reload.repository.repository import Repository
+from reload.snapshot.failures import SQLITE_ERROR
 
 BUILD_DEADLINE_S = 900.0
 BUILD_MEMORY_BYTES_MAX = 8 << 30
@@ -216,7 +216,7 @@ def _result_of(job: Job) -> dict[str, Any]:
     except DataRejected as error:
         problems = [asdict(problem) for problem in error.problems]
         return {"problems": problems, "counts": error.counts}
-    except (ReloadError, apsw.Error, OSError, MemoryError) as error:
+    except (ReloadError, SQLITE_ERROR, OSError, MemoryError) as error:
         failed = failed_build(error)
         return {"failed": str(failed), "reason": failed.reason}
     finally:

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 
 from reload.build.edits import Edits, edits_of
-from reload.build.sheet_build import Build, build_sheet
-from reload.errors import DataRejected
-from reload.repository.command import GitFailed
-from reload.records.policy import DataPolicy
 from reload.build.findings import Findings, TooLargeData
 from reload.build.manifest import Contents, Problems, read_entries, read_sheets, sort_files, with_sizes
+from reload.build.sheet_build import Build, build_sheet
+from reload.errors import DataRejected
+from reload.records.policy import DataPolicy
 from reload.records.schema import Budget, TooExpensive
-from reload.repository.repository import Change, Entry, Repository
 from reload.records.sheet import Sheet, sheet_name
+from reload.repository.command import GitFailed
+from reload.repository.repository import Change, Entry, Repository
 from reload.snapshot.state_file import Changes, StateFile
 
 # Above any of these bounds a build from scratch in a child is cheaper than a difference in a thread, or

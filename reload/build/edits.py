@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from reload.build.findings import Findings, is_utf8
-from reload.repository.repository import Change, Entry
 from reload.records.sheet import Place, Sheet
+from reload.repository.repository import Change, Entry
 from reload.snapshot.state_file import StateFile
 from reload.snapshot.tables.attachments import Attachment
 from reload.snapshot.tables.problems import Listed
@@ -77,7 +77,11 @@ def edits_of(state_file: StateFile, sheet: Sheet, found: Iterable[Change]) -> Ed
 
 
 def _touch_below(
-    state_file: StateFile, sheet: Sheet, found: Iterable[Change], touched: _Touched, unserved: dict[str, Entry]
+    state_file: StateFile,
+    sheet: Sheet,
+    found: Iterable[Change],
+    touched: _Touched,
+    unserved: dict[str, Entry],
 ) -> None:
     """In a recursive sheet a record that comes or goes changes what the files below its folder are."""
     skipped = len(sheet.prefix)

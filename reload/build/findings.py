@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from reload.errors import Problem
+from reload.records.toml import DOCUMENT_BYTES_MAX
 from reload.repository.repository import BLOB_MODES, Entry
 from reload.snapshot.tables.problems import Listed, shown
-from reload.records.toml import DOCUMENT_BYTES_MAX
 
 _ENTRY_KINDS = {"120000": "a symbolic link", "160000": "a submodule"}
 

@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from reload.errors import PROBLEMS_MAX, Problem
 from reload.build.findings import Findings, TooLargeData, oversized, unsupported
-from reload.repository.repository import BLOB_MODES, Entry, Repository
+from reload.errors import PROBLEMS_MAX, Problem
 from reload.records.sheet import Sheet, definition_path, read_sheet, sheet_name
+from reload.records.toml import DOCUMENT_BYTES_MAX
+from reload.repository.repository import BLOB_MODES, Entry, Repository
 from reload.snapshot.tables.attachments import Attachment
 from reload.snapshot.tables.problems import shown
-from reload.records.toml import DOCUMENT_BYTES_MAX
 
 # More files than this are counted before they are kept, so that a tree bomb takes no memory.
 KEPT_ENTRIES_MAX = 250_000

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from reload.build.findings import TooLargeData
+from reload.build.manifest import Problems, read_manifest
 from reload.build.sheet_build import Build, build_sheet
 from reload.errors import DataRejected, Problem
 from reload.records.policy import DataPolicy
-from reload.build.findings import TooLargeData
-from reload.build.manifest import Problems, read_manifest
 from reload.repository.repository import Repository
 from reload.snapshot.state_file import StateFile
 

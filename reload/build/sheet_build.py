@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from reload.records.policy import DataPolicy
 from reload.build.findings import Findings
 from reload.build.manifest import Contents, Problems, with_sizes
 from reload.build.quarantine import Settled, last_readable
 from reload.build.sheet_reader import SheetReader
-from reload.records.schema import Budget
+from reload.records.policy import DataPolicy
 from reload.records.record import Record
-from reload.repository.repository import Repository
+from reload.records.schema import Budget
 from reload.records.sheet import Sheet
+from reload.repository.repository import Repository
 from reload.snapshot.state_file import StateFile
 from reload.snapshot.tables.problems import Listed
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from reload.records import toml
-from reload.errors import Problem
-from reload.records.policy import DataPolicy
 from reload.build.findings import Findings, TooLargeData, Unreadable, oversized
+from reload.errors import Problem
+from reload.records import toml
 from reload.records.path_rule import PathRule
-from reload.records.schema_cost import SchemaInvalid
-from reload.records.schema import Budget, Schema, Violation, locate, pointer
+from reload.records.policy import DataPolicy
 from reload.records.record import Record, read_record, split_front_matter
-from reload.repository.repository import Blob, Entry, Repository
+from reload.records.schema import Budget, Schema, Violation, locate, pointer
+from reload.records.schema_cost import SchemaInvalid
 from reload.records.sheet import Sheet, definition_path
-from reload.snapshot.tables.problems import Listed
 from reload.records.toml import DOCUMENT_BYTES_MAX
+from reload.repository.repository import Blob, Entry, Repository
+from reload.snapshot.tables.problems import Listed
 
 # A file of a few kilobytes can unpack to any size, and any number of paths can name it.
 BYTES_MAX = 8 << 30

@@ -9,21 +9,18 @@ import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import apsw
-
-from reload.snapshot.query.reader import Reader
 from reload.build.child import BuildChild, Job
 from reload.build.difference import TooLarge, apply_difference
 from reload.errors import DataRejected, StateFileError
 from reload.records.policy import DataPolicy
 from reload.repository.repository import Repository
+from reload.snapshot.failures import DISK_FULL, NOT_THE_FILE, SQLITE_ERROR
+from reload.snapshot.query.reader import Reader
 from reload.snapshot.snapshot import Served, Snapshot
-from reload.snapshot.state_folder import StateFolder
 from reload.snapshot.state_file import Changes, StateFile
+from reload.snapshot.state_folder import StateFolder
 
 LOG_BYTES_MAX = 4 << 20
-# What says nothing against the file: the disk, the memory or somebody in a hurry is to blame.
-_NOT_THE_FILE = (apsw.FullError, apsw.NoMemError, apsw.InterruptError, apsw.BusyError, apsw.LockedError)
 
 Progress = Callable[[int, int], None]
 # Told how many records each sheet had and what changes, before anything can be seen; may raise.
@@ -60,10 +57,12 @@ class StateWriter:
         for _ in range(2):
             try:
                 state_file = self._usable_store(to) or self._rebuilt(to)
-                return self._by_difference(state_file, to) if state_file is not None else self._from_scratch(to)
-            except _NOT_THE_FILE:
+                return (
+                    self._by_difference(state_file, to) if state_file is not None else self._from_scratch(to)
+                )
+            except NOT_THE_FILE:
                 raise
-            except (StateFileError, apsw.Error) as error:
+            except (StateFileError, SQLITE_ERROR) as error:
                 self.distrust(f"{type(error).__name__}: {error}")
         return self._from_scratch(to)
 
@@ -75,7 +74,7 @@ class StateWriter:
             self._state_file.close()
         self._state_file = None
 
-    def give_up(self, snapshot: Snapshot) -> None:
+    def discard(self, snapshot: Snapshot) -> None:
         """Forget a snapshot that `advance` made and nobody got to see."""
         snapshot.retire()
         if self._replaced is not None and self._state_file is not None:
@@ -85,7 +84,7 @@ class StateWriter:
             self._folder.point_at(self._state_file.path)
             self._folder.discard(given_up.path)
 
-    def tidy(self, current: Snapshot) -> Reader | None:
+    def clean_up(self, current: Snapshot) -> Reader | None:
         """Remove left-over state files and keep the write-ahead log short.
 
         Returns a reader with which the event loop is to renew the snapshot's own, where the log can
@@ -97,7 +96,7 @@ class StateWriter:
         log = current.path.with_name(current.path.name + "-wal")
         if self._state_file is None or self._state_file.path != current.path or not log.exists():
             return None
-        with contextlib.suppress(apsw.FullError):  # the log stays as long as it is until there is room
+        with contextlib.suppress(DISK_FULL):  # the log stays as long as it is until there is room
             if log.stat().st_size > LOG_BYTES_MAX and self._state_file.checkpoint():
                 return current.pin_afresh()
         return None
@@ -152,7 +151,7 @@ class StateWriter:
                 if built_under != self._policy.noted:
                     raise StateFileError(f"{path.name} was built under another policy: {built_under}")
                 state_file.state("commit")
-            except (StateFileError, apsw.Error) as error:
+            except (StateFileError, SQLITE_ERROR) as error:
                 self._note("state.unfit", reason=str(error))
                 return None
             undo.pop_all()
@@ -225,7 +224,9 @@ class StateWriter:
         undo.callback(state_file.close)
         return state_file
 
-    def _changes_to(self, new: StateFile, served: Served | None, before: Mapping[str, int]) -> dict[str, Changes]:
+    def _changes_to(
+        self, new: StateFile, served: Served | None, before: Mapping[str, int]
+    ) -> dict[str, Changes]:
         """What a newly built file changes against what is served; without its file, by counts alone."""
         old = self._state_file
         if old is not None and served is not None and old.commit != served.commit:

@@ -1,210 +1,198 @@
-"""The server's own repository on disk: made when absent, pointed at the remote, replaced when damaged."""
+"""The server's own clone: opened when first needed, and repaired when it breaks."""
 
 from __future__ import annotations
 
-import dataclasses
-import shutil
-from collections.abc import Callable, Container
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from reload.errors import BranchMissing, FetchFailed, ObjectMissing, ReloadError, RepositoryError
-from reload.repository import configuration
-from reload.repository.command import Git, GitFailed, GitTimedOut
-from reload.repository.credential import Credential
-from reload.repository.disk import FREE_BYTES_MIN, free_bytes
-from reload.repository.fetch import PACK_BYTES_MAX
-from reload.repository.fetch_failure import fetch_failure
-from reload.repository.leftovers import Leftover, clear_after_failure, clear_at_start
+from reload.repository.clone_folder import CloneFolder
+from reload.repository.command import GitFailed, GitTimedOut
+from reload.repository.fetch_failure import PRUNED
 from reload.repository.maintenance import tells_of_damage
-from reload.repository.recovery import rescue
 from reload.repository.repository import Repository
 
-Note = Callable[..., None]
+# A repository that is replaced is gone for the moment between two renames.
+READ_ATTEMPTS, READ_AGAIN_S = 5, 0.05
+
+
+class Clone:
+    """Holds the repository open. `note` takes log events.
+
+    For the thread that prepares reloads; `contains`, `attachment` and `stop` are for any thread.
+    """
+
+    def __init__(self, folder: CloneFolder, note: Callable[..., None]) -> None:
+        self._folder = folder
+        self._note = note
+        self._opened: Repository | None = None
+        self._questions: Repository | None = None
+        self._questions_guard = threading.Lock()
+        self._stopped = False
+        self._replaced = False
+        self._left_over: tuple[float, bool] | None = None  # since when, and whether a git died
+        self.reached = False  # whether the remote answered when it was last asked
+        self.seen_remote_commit: str | None = None
+
+    @property
+    def repository(self) -> Repository:
+        """The data repository, opened (and made) when first needed; raises what opening it raises."""
+        if self._opened is None:
+            self._use(self._folder.open())
+        assert self._opened is not None
+        return self._opened
+
+    @property
+    def branch(self) -> str | None:
+        """The branch that is served, None while that is not known yet."""
+        return self._opened.branch if self._opened is not None else None
+
+    @property
+    def has_remote(self) -> bool:
+        """Whether there is a remote to ask."""
+        return self._folder.remote is not None
+
+    def note_remote_commit(self) -> None:
+        """Set `seen_remote_commit` to the commit of the remote's branch when it was last fetched."""
+        with contextlib.suppress(Exception):  # the fetch has told of a broken repository
+            self.seen_remote_commit = self._opened.remote_commit() if self._opened is not None else None
+
+    def fetch(self) -> None:
+        """Ask the remote, if there is one; `reached` tells whether it has answered, whatever that was."""
+        self.reached = False
+        if not self.has_remote:
+            return
+        self._folder.require_room()
+        try:
+            if incomplete := self._folder.incomplete:
+                self.replace(incomplete)
+            else:
+                self.repository.fetch()
+        except BranchMissing:
+            self.reached = True
+            raise
+        self.reached = True
+
+    def repair(
+        self, error: ReloadError, begun: float, timed: Callable[[str], AbstractContextManager[None]]
+    ) -> bool:
+        """Do what can be done about an error; whether another try may work.
+
+        `begun` is when the reload began, in seconds since 1970; `timed` measures a phase. A damaged
+        repository is replaced by a fresh clone, once until a reload has met no damage. Locks of git
+        processes that died are removed. What another git pruned is fetched again.
+        """
+        reason = getattr(error, "reason", "")
+        if reason:
+            died = reason in ("timeout", "killed")
+            cleared = self._clear(begun, died=died)
+            if reason == PRUNED or (reason == "lock-stuck" and cleared):
+                return True
+        if not is_damage(error):
+            self._replaced = False
+            return False
+        if self._replaced or not self.has_remote or self._stopped or not self._is_ours(error):
+            return False
+        self._replaced = True
+        with timed("replace"):
+            self.replace(str(error))
+        return True
+
+    def clear_leftovers(self) -> None:
+        """Remove what an earlier failure left while another git was in the way; no ref may be locked."""
+        if self._left_over is not None:
+            begun, died = self._left_over
+            self._clear(begun, died=died)
+
+    def note_success(self) -> None:
+        """Note that a reload met no damage."""
+        self._replaced = False
+
+    def replace(self, reason: str) -> None:
+        """Clone the repository again in its place, where the remote answers."""
+        self._use(self._folder.replace(reason, self.branch))
+
+    def pack(self) -> None:
+        """Keep the repository small and quick to read."""
+        if self._opened is None:
+            return
+        begun = time.time()
+        try:
+            if self._opened.pack():
+                self._note("repository.packed")
+        except RepositoryError as error:  # the next reload tries again
+            died = isinstance(error, GitTimedOut)
+            self._clear(begun, died=died)
+            self._note("repository.pack_failed", reason=str(error))
+
+    def contains(self, tip: str, abbreviated: str) -> bool:
+        """Whether the commit that these digits name is `tip` or one of its ancestors."""
+        with self._questions_guard:
+            if self._questions is None:
+                return False
+            commit = self._questions.resolve(abbreviated)
+            return commit is not None and self._questions.contains(tip, commit)
+
+    def attachment(self, oid: str) -> bytes:
+        """A file's bytes; asked again where the repository is being replaced at this moment."""
+        for attempt in range(READ_ATTEMPTS):
+            repository = self._opened
+            if repository is None:
+                break
+            try:
+                return repository.attachment(oid)
+            except RepositoryError:
+                if attempt == READ_ATTEMPTS - 1:
+                    raise
+                time.sleep(READ_AGAIN_S)
+        raise RepositoryError("the repository is not open yet")
+
+    def stop(self) -> None:
+        """End every git and start none any more."""
+        self._stopped = True
+        for repository in (self._questions, self._opened):
+            if repository is not None:
+                repository.stop()
+
+    def close(self) -> None:
+        """Let go of the repository."""
+        self.stop()
+        with self._questions_guard:
+            for repository in (self._questions, self._opened):
+                if repository is not None:
+                    repository.close()
+
+    def _use(self, repository: Repository) -> None:
+        with self._questions_guard:
+            replaced = (self._questions, self._opened)
+            self._opened, self._questions = repository, repository.twin()  # whoever reads finds it at once
+            for old in replaced:
+                if old is not None:
+                    old.close()
+        if self._stopped:
+            self.stop()
+
+    def _clear(self, begun: float, *, died: bool) -> bool:
+        """Remove what a git left that failed, now or when no other git is in the way; whether it left any."""
+        if self._left_over is not None:
+            begun, died = min(begun, self._left_over[0]), died or self._left_over[1]
+        cleared = self._folder.clear_after_failure(self._pids(), begun, died=died)
+        self._left_over = (begun, died) if cleared is None else None
+        return bool(cleared)
+
+    def _pids(self) -> frozenset[int]:
+        running = (each.pids() for each in (self._questions, self._opened) if each is not None)
+        return frozenset().union(*running)
+
+    def _is_ours(self, error: ReloadError) -> bool:
+        """Whether damage is here, and not on its way from the remote, which git tells with the same words."""
+        return not isinstance(error, FetchFailed) or self.repository.is_damaged()
 
 
 def is_damage(error: ReloadError) -> bool:
     """Whether an error says that the local repository lost or garbled objects."""
     words = error.__cause__.stderr if isinstance(error.__cause__, GitFailed) else ""
     return isinstance(error, ObjectMissing) or tells_of_damage(f"{error}\n{words}")
-
-
-@dataclass(frozen=True, slots=True)
-class Clone:
-    """Where the repository is, where it comes from, and how it is opened.
-
-    The caller holds the data directory's lock: nobody else runs git on it. `note` takes log events.
-    """
-
-    git_dir: Path
-    remote: str | None
-    branch: str | None
-    timeout_s: float
-    note: Note = lambda event, **values: None
-    credential: Credential | None = None
-    pack_bytes_max: int = PACK_BYTES_MAX
-    free_bytes_min: int = FREE_BYTES_MIN
-
-    def open(self) -> Repository:
-        """The repository, made when absent and a remote is set; what a killed server left is cleared.
-
-        Nothing is fetched beyond the name of the remote's default branch, which is asked for only
-        when no branch is set and the repository is new. Raises FetchFailed when that question
-        fails, and RepositoryError where the path holds something else.
-        """
-        self._finish_replacing()
-        if self._is_repository():
-            self._tell(clear_at_start(self.git_dir))
-            self._secure()
-        else:
-            self._make(self.git_dir)
-        return self._opened()
-
-    def clear_after_failure(self, ours: Container[int], begun: float, *, died: bool) -> bool | None:
-        """Remove what a git that failed left behind; whether it left any.
-
-        None, and nothing is removed, while a git of somebody else runs on the repository.
-        """
-        removed = clear_after_failure(self.git_dir, ours, begun, died=died)
-        self._tell(removed or [])
-        return None if removed is None else bool(removed)
-
-    def require_room(self) -> None:
-        """Raise FetchFailed where the disk has less room than a fetch should begin with."""
-        free = free_bytes(self.git_dir)
-        if free < self.free_bytes_min:
-            message = (
-                f"{free >> 20} MiB are free below {self.git_dir}, "
-                f"and nothing is fetched with less than {self.free_bytes_min >> 20} MiB; free some space"
-            )
-            raise FetchFailed(message, "disk-full")
-
-    @property
-    def incomplete(self) -> str | None:
-        """Why the repository lacks objects that it should hold, None where it does not."""
-        if (self.git_dir / "shallow").exists():
-            return "a shallow clone lacks the history that reloads compare"
-        if any((self.git_dir / "objects" / "pack").glob("*.promisor")):
-            return "a partial clone lacks the files that builds read"
-        return None
-
-    def replace(self, reason: str, branch: str | None = None) -> Repository:
-        """Save the repository aside, clone it again in its place, and open that, for the same `branch`.
-
-        Without one it is the setting's, or the remote's default. The branch and what was never pushed
-        come along as far as they can be read; what cannot stays in the repository that was saved.
-        Raises FetchFailed where the remote is away, with nothing changed, and RepositoryError where
-        there is no remote to clone from.
-        """
-        if self.remote is None:
-            message = f"{self.git_dir} cannot be used ({reason}), and no remote is set to clone it again from"
-            raise RepositoryError(message)
-        begun = self._beside(".replacing")
-        shutil.rmtree(begun, ignore_errors=True)
-        fresh = dataclasses.replace(self, git_dir=begun, branch=branch or self.branch)
-        try:
-            fresh._make(begun)
-            repository = fresh._opened()
-            try:
-                repository.fetch()
-                rescue(self.git_dir, repository, self.note)
-            finally:
-                repository.close()
-            begun.rename(self._beside(".replacement"))
-        finally:
-            shutil.rmtree(begun, ignore_errors=True)
-        aside = self._beside(f".damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}")
-        self.git_dir.rename(aside)
-        self._finish_replacing()
-        self.note("repository.replaced", reason=reason, saved_as=str(aside))
-        return self._opened()
-
-    def _finish_replacing(self) -> None:
-        """Put a whole replacement in its place, where a kill came between; clear what is not whole."""
-        replacement = self._beside(".replacement")
-        if replacement.exists() and not self.git_dir.exists():
-            replacement.rename(self.git_dir)
-        for name in (".replacement", ".replacing", ".replacing.partial", ".partial"):
-            shutil.rmtree(self._beside(name), ignore_errors=True)
-
-    def _beside(self, suffix: str) -> Path:
-        return self.git_dir.with_name(self.git_dir.name + suffix)
-
-    def _tell(self, leftovers: list[Leftover]) -> None:
-        for each in leftovers:
-            self.note("repository.leftover_removed", kind=each.kind, name=each.name, age_s=each.age_s)
-
-    def _secure(self) -> None:
-        taken_out = configuration.secure(self.git_dir, self.remote)
-        if taken_out:
-            copy = str(self.git_dir / configuration.COPY)
-            self.note("repository.configuration_secured", keys=taken_out, saved_as=copy)
-
-    def _opened(self) -> Repository:
-        git = Git(self.git_dir)
-        try:
-            name = self.branch or git.run("symbolic-ref", "--short", "HEAD").decode().strip()
-            git.run("check-ref-format", f"refs/heads/{name}")
-        except GitFailed as error:
-            raise RepositoryError(
-                f"{self.git_dir}: branch {self.branch!r} cannot be served: {error}"
-            ) from error
-        return Repository(
-            self.git_dir,
-            name,
-            remote=self.remote is not None,
-            timeout_s=self.timeout_s,
-            pack_bytes_max=self.pack_bytes_max,
-            credential=self.credential,
-        )
-
-    def _is_repository(self) -> bool:
-        git_dir = self.git_dir
-        if (git_dir / "HEAD").is_file() and (git_dir / "objects").is_dir():
-            return True
-        if (git_dir / ".git").exists():
-            message = (
-                f"{git_dir} has a working tree; give the path of a bare repository that the server may own"
-            )
-            raise RepositoryError(message)
-        if git_dir.exists() and (not git_dir.is_dir() or any(git_dir.iterdir())):
-            raise RepositoryError(f"{git_dir} is neither a git repository nor an empty folder")
-        return False
-
-    def _make(self, git_dir: Path) -> None:
-        """Make the repository beside its place and move it there whole."""
-        if self.remote is None:
-            raise RepositoryError(f"{git_dir} does not exist, and no remote is set to clone it from")
-        git_dir.parent.mkdir(parents=True, exist_ok=True)
-        partial = git_dir.with_name(git_dir.name + ".partial")
-        shutil.rmtree(partial, ignore_errors=True)
-        git = Git(partial)
-        try:
-            git.run("init", "--quiet", "--bare", "--template=", "--object-format=sha1")
-            configuration.secure(partial, self.remote)
-            name = self.branch or self._default_branch(git)
-            git.run("symbolic-ref", "HEAD", f"refs/heads/{name}")
-            partial.replace(git_dir)
-        finally:
-            git.stop()
-            shutil.rmtree(partial, ignore_errors=True)
-
-    def _default_branch(self, git: Git) -> str:
-        asked = ("ls-remote", "--symref", "origin", "HEAD")
-        try:
-            answer = git.run(*asked, deadline_s=self.timeout_s, credential=self.credential).decode()
-        except GitTimedOut as error:
-            raise FetchFailed(str(error), "timeout") from error
-        except GitFailed as error:
-            raise fetch_failure(error) from error
-        for line in answer.splitlines():
-            target, _, name = line.partition("\t")
-            if name == "HEAD" and target.startswith("ref: refs/heads/"):
-                return target.removeprefix("ref: refs/heads/")
-        raise BranchMissing("the remote has no default branch yet; push one, or name the branch to serve")
-
-
-def open_repository(git_dir: Path, *, remote: str | None, branch: str | None, timeout_s: float) -> Repository:
-    """The repository at `git_dir`, opened as `Clone.open` does."""
-    return Clone(git_dir, remote, branch, timeout_s).open()

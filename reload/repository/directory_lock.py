@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 
-class InUse(Exception):
+class DirectoryInUse(Exception):
     """Another process has the data directory; the message names it."""
 
 
@@ -23,7 +23,7 @@ class DirectoryLock:
         except OSError:
             pid = os.pread(self._file, 32, 0).decode(errors="replace").strip() or "unknown"
             os.close(self._file)
-            raise InUse(f"{repo_path} is in use by pid {pid}; stop that server first") from None
+            raise DirectoryInUse(f"{repo_path} is in use by pid {pid}; stop that server first") from None
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
 

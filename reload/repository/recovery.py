@@ -13,7 +13,7 @@ _OWN_REFS = "refs/livesheets/"
 _NOTHING = "empty bundle"
 
 
-def rescue(damaged: Path, fresh: Repository, note: Callable[..., None]) -> None:
+def recover(damaged: Path, fresh: Repository, note: Callable[..., None]) -> None:
     """Bring the branch, what was never pushed, and this program's own refs into `fresh`.
 
     Commits that the remote lacks are bundled first, in the damaged repository, which is kept. What

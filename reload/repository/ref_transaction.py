@@ -16,7 +16,7 @@ _LOCKED = "file exists"
 _CLEAN_ENDS = (0, 1, 128, -signal.SIGTERM)
 
 
-class Move:
+class RefTransaction:
     """Refs that are locked and checked, and then moved or given up; nothing moves before `commit`.
 
     It holds on to one git process: where that dies its locks are removed, and the move has failed.

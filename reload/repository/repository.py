@@ -35,7 +35,7 @@ from reload.repository.objects import (
     path_text,
     read_blob,
 )
-from reload.repository.ref_transaction import Move
+from reload.repository.ref_transaction import RefTransaction
 
 __all__ = ["ACCEPTED_REF", "BLOB_MODES", "Blob", "Change", "Entry", "Repository", "Version"]
 
@@ -224,13 +224,13 @@ class Repository:
         """A file's bytes, read by a process of its own; safe from any thread."""
         return self._git.run("cat-file", "blob", oid)
 
-    def prepare_move(self, commit: str, old: str | None, keep: Mapping[str, str]) -> Move:
+    def lock_refs(self, commit: str, old: str | None, keep: Mapping[str, str]) -> RefTransaction:
         """Lock the branch for a move from `old` to `commit`, and refs that are to hold what `keep` says.
 
-        Nothing has moved before `Move.commit`. Raises RefMoved where the branch is no longer at
+        Nothing has moved before `RefTransaction.commit`. Raises RefMoved where the branch is no longer at
         `old` (None: has no commit), RefLocked where another git holds its lock.
         """
-        move = Move(self._refs, self.git_dir)
+        move = RefTransaction(self._refs, self.git_dir)
         move.prepare([(self.local_ref, f"{commit} {old or NULL_OID}"), *keep.items()])
         return move
 

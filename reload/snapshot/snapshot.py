@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import queue
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from reload.errors import PROBLEMS_MAX, Problem
 from reload.records.sheet import Sheet
 from reload.snapshot.query.query import Query
-from reload.snapshot.query.reader import Reader, sortable
+from reload.snapshot.query.reader import Reader, Row, sortable
 
 THREAD_READERS = 2
 # So that the words of a search index are rarely read twice; more takes too long to let go of at a swap.
@@ -73,7 +75,8 @@ class Snapshot:
     """Everything that a reader can ask, frozen at one commit.
 
     `reader` is for the event loop's own small questions; `lend` gives a reader to a thread for large ones.
-    Lives until it is retired and the last lease has ended.
+    `derived` holds the values that the derivations of a `Branch` made from it. Lives until it is retired
+    and the last lease has ended.
     """
 
     def __init__(self, path: Path, sheets: dict[str, Sheet]) -> None:
@@ -93,6 +96,7 @@ class Snapshot:
         )
         self.listing = self.reader.listing()
         self.cache = Cache()
+        self.derived: Mapping[str, Any] = MappingProxyType({})
         self.damage: str | None = None  # what a reader met that could not read the state file
         self._leases = 0
         self._retired = False
@@ -108,6 +112,19 @@ class Snapshot:
     def commit(self) -> str:
         """The commit that every answer comes from."""
         return self.served.commit
+
+    def records(self, sheet: str) -> Iterator[Row]:
+        """Every record of a sheet by path: `row.path`, `row.blob`, `row.record`; raises KeyError.
+
+        On the event loop do not await between two records.
+        """
+        with self._reading() as reader:
+            yield from reader.rows(sheet)
+
+    def get(self, sheet: str, path: str) -> Row | None:
+        """One record by its path, None where there is none; raises KeyError where there is no such sheet."""
+        with self._reading() as reader:
+            return reader.get(sheet, path)
 
     def enter(self) -> None:
         """Keep the snapshot alive until as many `leave` as `enter` were called."""
@@ -131,6 +148,15 @@ class Snapshot:
                 yield reader
         finally:
             self._idle.put(reader)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[Reader]:
+        """The event loop's reader on the loop, a lent one elsewhere."""
+        if asyncio._get_running_loop() is not None:
+            yield self.reader
+        else:
+            with self.lend() as reader:
+                yield reader
 
     def is_cheap(self, sheet: str, query: Query) -> bool:
         """Whether an index gives the page, so that the event loop may ask for it itself."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from reload.repository.directory_lock import InUse
+from reload.repository.directory_lock import DirectoryInUse
 from server.commands.exits import IN_USE, fail
 from server.main import Service, forget_secrets, run
 from server.operations.logs.logs import configure
@@ -24,7 +24,7 @@ def run_server(settings: Settings, announce: Callable[[int], None]) -> None:
         structlog.get_logger().warning("settings.warned", warning=warning)
     try:
         service = Service(settings, settings.repo_path.absolute(), logs)
-    except InUse as error:
+    except DirectoryInUse as error:
         logs.close()
         fail(str(error), IN_USE)
     except OSError as error:

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from reload.errors import ReloadError
-from reload.lane.repair import DAMAGE
+from reload.snapshot.failures import DAMAGE
 from reload.snapshot.query.query import InvalidQuery
 from reload.snapshot.query.reader import QueryTooSlow
 

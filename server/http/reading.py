@@ -26,7 +26,7 @@ from tornado.httputil import (
 )
 from tornado.iostream import StreamClosedError
 
-from reload.lane.repair import DAMAGE
+from reload.snapshot.failures import DAMAGE
 from reload.snapshot.query.reader import Reader
 from reload.snapshot.snapshot import Answer, Snapshot
 from server.http.access_log import clock
@@ -217,7 +217,7 @@ class ReadDelegate(HTTPMessageDelegate):
         self._etag = None
         answer = as_api_error(error)
         if isinstance(error, DAMAGE) and self._snapshot is not None:
-            self._app.reloader.repair.after(self._snapshot, error)
+            self._app.reloader.report_damage(self._snapshot, error)
         if isinstance(error, UnicodeDecodeError):
             answer = ApiError("not-found", "the path is not UTF-8")
         if answer is None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from reload.repository.clone import Clone
+from reload.repository.clone_folder import CloneFolder
 from reload.snapshot.state_folder import StateFolder
 
 _SCRIPT = """#!/bin/sh
@@ -62,22 +62,22 @@ class Counted:
         def stepped(*arguments: Any, **values: Any) -> Any:
             self._countdown.step(name)
             answer = found(*arguments, **values)
-            return Counted(answer, self._countdown) if name == "prepare_move" else answer
+            return Counted(answer, self._countdown) if name == "lock_refs" else answer
 
         return stepped
 
 
-def counted_clone(countdown: Countdown) -> type[Clone]:
-    """A Clone whose repository counts."""
+def counted_clone(countdown: Countdown) -> type[CloneFolder]:
+    """A CloneFolder whose repository counts."""
 
-    class CountedClone(Clone):
+    class CountedFolder(CloneFolder):
         def open(self) -> Any:
             return Counted(super().open(), countdown)
 
         def replace(self, reason: str) -> Any:
             return Counted(super().replace(reason), countdown)
 
-    return CountedClone
+    return CountedFolder
 
 
 def counted_folder(countdown: Countdown) -> type[StateFolder]:

@@ -18,6 +18,7 @@ from reload.lane.journal import Journal
 from reload.lane.outcome import Outcome, Trigger
 from reload.lane.reloader import Observer, Reloader
 from reload.repository.clone import Clone
+from reload.repository.clone_folder import CloneFolder
 from reload.repository.target import Consent
 from reload.snapshot.query.query import Query
 from reload.snapshot.snapshot import Snapshots
@@ -169,7 +170,7 @@ class Engine:
         timeout_s: float = 30,
         limits: Mapping[str, int] | None = None,
         policy: Policy | None = None,
-        clone: type[Clone] = Clone,
+        clone_folder: type[CloneFolder] = CloneFolder,
         folder: type[StateFolder] = StateFolder,
         snapshots: type[Snapshots] = Snapshots,
         observers: Iterable[Observer] = (),
@@ -179,15 +180,16 @@ class Engine:
         self.outcomes: list[Outcome] = []
         url = str(place.remote.path) if remote == "" else remote and str(remote)
         branch = branch if url else None
-        self.clone = clone(place.git_dir, url, branch, timeout_s, self.note, **(limits or {}))
+        self.clone_folder = clone_folder(place.git_dir, url, branch, timeout_s, self.note, **(limits or {}))
+        self.clone = Clone(self.clone_folder, self.note)
         self.folder = folder(place.state)
         self.builder = Builder(self.clone, self.folder, policy or Policy(), self.note)
         self.snapshots = snapshots()
         self.journal = Journal(
             has_remote=url is not None, stale_after_s=None, path=place.state / "rejected.json"
         )
-        seen = (self.outcomes.append, *observers)
-        self.reloader = Reloader(self.builder, self.snapshots, self.journal, seen)
+        self.reloader = Reloader(self.builder, self.clone, self.snapshots, self.journal)
+        self.reloader.observers += (self.outcomes.append, *observers)
 
     def note(self, event: str, **values: Any) -> None:
         """Take a log event."""

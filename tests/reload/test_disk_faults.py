@@ -123,11 +123,11 @@ def test_a_build_child_without_memory_for_sqlite_is_a_failed_build(place: Place,
         BuildChild(command=(sys.executable, "-c", limited)).build(job, lambda done, total: None)
 
 
-@pytest.mark.parametrize("step", ["fetch", "difference", "prepare_move", "commit"])
+@pytest.mark.parametrize("step", ["fetch", "difference", "lock_refs", "commit"])
 @on_a_loop
 async def test_a_process_without_memory_goes_on_serving_what_it_had(place: Place, step: str) -> None:
     fault = OutOfMemory()
-    async with Engine(place, clone=counted_clone(fault)) as engine:
+    async with Engine(place, clone_folder=counted_clone(fault)) as engine:
         new = place.remote.push(edit(1))
         before = answers(engine)
         fault.name = step

@@ -120,12 +120,12 @@ class Stand:
     @property
     def reloads(self) -> int:
         """How many reloads there were."""
-        return len(self.service.journal.history)
+        return len(self.service.branch.journal.history)
 
     @property
     def served(self) -> str:
         """The commit that readers get."""
-        current = self.service.snapshots.current
+        current = self.service.branch.snapshots.current
         assert current is not None
         return current.commit
 
@@ -215,7 +215,7 @@ def stand(folder: Path, **environment: str) -> Iterator[Stand]:
     try:
         assert begun.wait(DEADLINE_S)
         service, port, loop = started[0]
-        eventually(lambda: service.journal.fresh)
+        eventually(lambda: service.branch.journal.fresh)
         yield Stand(service, port, loop, (work, remote), lines)
     finally:
         if started:

@@ -7,9 +7,10 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import apsw
+import orjson
 
 from reload.errors import StateFileError
 from reload.snapshot.query.facets import facet
@@ -40,6 +41,11 @@ class Row(NamedTuple):
     blob: str
     json: str
     keys: tuple[SortValue, ...] = ()
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The record's fields as JSON values."""
+        return cast("dict[str, Any]", orjson.loads(self.json))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,13 @@ class Reader:
         for blob, record in self._db.execute(self._gets[sheet], (path,)):
             return Row(path, blob, record)
         return None
+
+    def rows(self, sheet: str) -> Iterator[Row]:
+        """Every record of a sheet by path, without a deadline."""
+        for path, blob, record in self._db.execute(
+            f"SELECT path, blob, record FROM {self._tables[sheet]} ORDER BY path"
+        ):
+            yield Row(path, blob, record)
 
     def attachments(self, sheet: str, record: str) -> list[Attachment]:
         """The files attached to a record, by name."""

@@ -153,7 +153,7 @@ ERRORS = [OSError("injected"), RepositoryError("injected"), MemoryError("injecte
 @on_a_loop
 async def test_an_error_at_any_step_leaves_all_as_it_was(place: Place) -> None:
     countdown, failed = Countdown(), set()
-    engine = Engine(place, clone=counted_clone(countdown), folder=counted_folder(countdown))
+    engine = Engine(place, clone_folder=counted_clone(countdown), folder=counted_folder(countdown))
     async with engine:
         for number, error in zip(itertools.count(1), itertools.cycle(ERRORS), strict=False):
             new = place.remote.push(edit(number))
@@ -168,16 +168,17 @@ async def test_an_error_at_any_step_leaves_all_as_it_was(place: Place) -> None:
                 outcome = await engine.forwards(new)
             assert counts(outcome)["notes"] == (1, 1, 0), countdown.fired
             engine.is_whole(new)
-    assert failed >= {"fetch", "local_commit", "difference", "prepare_move", "commit"}
+    assert failed >= {"fetch", "local_commit", "difference", "lock_refs", "commit"}
 
 
 @pytest.mark.parametrize(
-    "step", ["before new", "after keep", "before point_at", "after point_at", "prepare_move", "commit"]
+    "step",
+    ["before new", "after keep", "before point_at", "after point_at", "lock_refs", "commit"],
 )
 @on_a_loop
 async def test_an_error_at_any_step_of_building_anew_leaves_all_as_it_was(place: Place, step: str) -> None:
     fault = FailAt()
-    async with Engine(place, clone=counted_clone(fault), folder=counted_folder(fault)) as engine:
+    async with Engine(place, clone_folder=counted_clone(fault), folder=counted_folder(fault)) as engine:
         forget_state(place)
         new = place.remote.push(edit(1))
         fault.name = step
@@ -224,7 +225,7 @@ async def test_a_git_that_is_killed_between_locking_and_moving_moves_nothing_els
                     if "update-ref" in words:
                         os.kill(pid, signal.SIGKILL)
 
-    async with Engine(place, clone=counted_clone(Killing())) as engine:
+    async with Engine(place, clone_folder=counted_clone(Killing())) as engine:
         old = str(engine.commit)
         new = place.remote.push(edit(1))
         outcome = await engine.reload()
@@ -247,7 +248,7 @@ async def test_a_commit_that_lands_while_a_reload_builds_is_not_lost(place: Plac
                 landed.append(place.remote.author.commit())
                 place.remote.author.push(place.git_dir)
 
-    async with Engine(place, clone=counted_clone(Landing())) as engine:
+    async with Engine(place, clone_folder=counted_clone(Landing())) as engine:
         place.remote.push(edit(1))
         outcome = await engine.reload()
         assert (outcome.outcome, engine.commit) == ("fast-forwarded", landed[0])
@@ -261,7 +262,7 @@ async def test_a_commit_that_lands_while_a_reload_builds_is_not_lost(place: Plac
 async def test_a_swap_that_failed_is_counted_right_the_next_time(place: Place, many: int) -> None:
     """With many files the state file is built from scratch, and the one before is gone back to."""
     fault = FailAt()
-    async with Engine(place, clone=counted_clone(fault)) as engine:
+    async with Engine(place, clone_folder=counted_clone(fault)) as engine:
         new = place.remote.push({f"notes/m{number}.toml": "" for number in range(many)})
         fault.name = "commit"
         await engine.refuses("build-failed")

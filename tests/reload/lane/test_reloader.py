@@ -48,7 +48,7 @@ class Gate(Countdown):
 
 def gated(place: Place, gate: Gate, **values: Any) -> Engine:
     """An engine whose reloads pass a gate."""
-    return Engine(place, clone=counted_clone(gate), **values)
+    return Engine(place, clone_folder=counted_clone(gate), **values)
 
 
 @on_a_loop
@@ -224,7 +224,7 @@ async def test_a_reload_goes_on_when_every_caller_has_gone(place: Place) -> None
 async def test_a_reload_that_is_cancelled_itself_gives_everything_back(place: Place) -> None:
     gate = Gate()
     async with gated(place, gate) as engine:
-        gate.name = "prepare_move"
+        gate.name = "lock_refs"
         old, new = str(engine.commit), place.remote.push(edit(1))
         call = asyncio.create_task(engine.reload())
         await gate.reached()
@@ -240,7 +240,7 @@ async def test_a_reload_that_is_cancelled_itself_gives_everything_back(place: Pl
 
 def _running_reload() -> asyncio.Task[Any]:
     """The task of the reload that runs; the one that waits was made after it."""
-    tasks = [each for each in asyncio.all_tasks() if "_run_next" in repr(each.get_coro())]
+    tasks = [each for each in asyncio.all_tasks() if "Reloader._reload" in repr(each.get_coro())]
     return min(tasks, key=lambda task: int(task.get_name().rpartition("-")[2]))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reload.errors import RepositoryError
-from reload.repository.clone import open_repository
+from reload.repository.clone_folder import CloneFolder
 from reload.repository.configuration import COPY
 from tests.gitrepo import GitRepo, run_git
 from tests.reload.rig import Engine, Place, on_a_loop
@@ -19,7 +19,7 @@ EDIT = {"notes/start.toml": 'text = "Ours"\n'}
 
 def opened(place: Place) -> None:
     """Open the repository and close it again."""
-    open_repository(place.git_dir, remote=str(place.remote.path), branch="main", timeout_s=20).close()
+    CloneFolder(place.git_dir, str(place.remote.path), "main", 20).open().close()
 
 
 @on_a_loop
@@ -101,7 +101,7 @@ def test_an_address_may_hold_anything(place: Place) -> None:
     for name in ('quo"te', "back\\slash", "semi;colon # hash", "tab\tulator", "naïve", " space "):
         remote = place.folder / name
         shutil.copytree(place.remote.path, remote)
-        repository = open_repository(place.git_dir, remote=str(remote), branch="main", timeout_s=20)
+        repository = CloneFolder(place.git_dir, str(remote), "main", 20).open()
         repository.fetch()
         repository.close()
 
@@ -177,9 +177,7 @@ def test_no_inherited_variable_changes_what_git_answers(
     place.git("fetch", "-q", str(place.remote.path), "+main:refs/remotes/origin/main")
 
     def answers() -> list[object]:
-        repository = open_repository(
-            place.git_dir, remote=str(place.remote.path), branch="main", timeout_s=20
-        )
+        repository = CloneFolder(place.git_dir, str(place.remote.path), "main", 20).open()
         found: list[object] = [
             list(repository.tree(last, "notes")),
             list(repository.versions(last, ["notes/a*.toml"])),

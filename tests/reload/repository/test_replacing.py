@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reload.repository.clone import Clone
+from reload.repository.clone_folder import CloneFolder
 from reload.repository.recovery import BUNDLE
 from tests.gitrepo import run_git
 from tests.reload.rig import FILES, Engine, Place, on_a_loop
@@ -135,8 +135,8 @@ async def test_commits_that_were_never_pushed_come_along(place: Place) -> None:
     async with Engine(place) as engine:
         assert (await engine.reload()).outcome == "ahead"
         spoil(place.git_dir, place.git("rev-parse", f"{base}:people/p01.toml"))
-        assert engine.builder.repository.is_damaged()
-        repository = engine.clone.replace("a test")
+        assert engine.clone.repository.is_damaged()
+        repository = engine.clone_folder.replace("a test")
         repository.close()
         (aside,) = saved_aside(place)
         assert ours in run_git(aside, "bundle", "list-heads", BUNDLE).decode()
@@ -168,7 +168,7 @@ async def test_unpushed_commits_that_cannot_be_read_are_told_and_not_forgotten_s
 
 @on_a_loop
 async def test_damage_that_cloning_does_not_mend_is_not_cloned_again_and_again(place: Place) -> None:
-    class Spoilt(Clone):
+    class Spoilt(CloneFolder):
         """Every clone of this one comes damaged."""
 
         def replace(self, reason: str, branch: str | None = None):  # type: ignore[no-untyped-def]
@@ -181,7 +181,7 @@ async def test_damage_that_cloning_does_not_mend_is_not_cloned_again_and_again(p
             return self.open()
 
     loose(place.git_dir)
-    async with Engine(place, clone=Spoilt) as engine:
+    async with Engine(place, clone_folder=Spoilt) as engine:
         spoil(place.git_dir, place.git("rev-parse", "main"))
         for _ in range(4):
             assert not (await engine.reload()).ok
@@ -202,9 +202,9 @@ async def test_attachments_can_be_read_while_the_repository_is_replaced(place: P
     blob = place.git("rev-parse", "main:notes/start.toml")
     async with Engine(place) as engine:
         loop = asyncio.get_running_loop()
-        replaced = loop.run_in_executor(None, engine.builder._keeper.replace, "a test")
+        replaced = loop.run_in_executor(None, engine.clone.replace, "a test")
         while not replaced.done():
-            data = await loop.run_in_executor(None, engine.builder.attachment, blob)
+            data = await loop.run_in_executor(None, engine.clone.attachment, blob)
             assert data == b'text = "Where to begin"\n'
         await replaced
 
@@ -221,7 +221,7 @@ async def test_an_attachment_that_was_lost_has_the_repository_cloned_again(tmp_p
     async with Engine(place) as engine:
         await engine.reload()
         assert engine.commit == place.remote.head
-        assert engine.builder.attachment(photo) == b"a photo"
+        assert engine.clone.attachment(photo) == b"a photo"
         assert len(saved_aside(place)) == 1
 
 

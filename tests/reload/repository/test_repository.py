@@ -190,7 +190,7 @@ def test_a_parent_is_only_what_git_takes_for_one(place: Place, repository: Repos
 
 def test_a_move_happens_at_its_commit_and_not_before(place: Place, repository: Repository) -> None:
     (first, *_), old = three(place), place.branch
-    move = repository.prepare_move(first, old, {"refs/livesheets/x": first})
+    move = repository.lock_refs(first, old, {"refs/livesheets/x": first})
     assert place.branch == old
     move.commit()
     assert place.branch == place.refs()["refs/livesheets/x"] == first
@@ -201,10 +201,10 @@ def test_a_move_happens_at_its_commit_and_not_before(place: Place, repository: R
 
 def test_a_move_that_is_given_up_moves_and_holds_nothing(place: Place, repository: Repository) -> None:
     (first, *_), old = three(place), place.branch
-    repository.prepare_move(first, old, {}).abort()
+    repository.lock_refs(first, old, {}).abort()
     assert place.branch == old
     assert place.leftovers() == []
-    repository.prepare_move(first, old, {}).commit()
+    repository.lock_refs(first, old, {}).commit()
     assert place.branch == first
 
 
@@ -213,7 +213,7 @@ def test_a_branch_that_is_elsewhere_is_not_moved(place: Place, repository: Repos
     place.git("update-ref", "refs/heads/main", second)
     for old in (first, third, None):
         with pytest.raises(RefMoved) as caught:
-            repository.prepare_move(third, old, {})
+            repository.lock_refs(third, old, {})
         assert not isinstance(caught.value, RefLocked)
         assert (place.branch, place.leftovers()) == (second, [])
 
@@ -223,22 +223,22 @@ def test_a_branch_that_is_locked_is_told_from_one_that_moved(place: Place, repos
     lock = place.git_dir / "refs/heads/main.lock"
     lock.touch()
     with pytest.raises(RefLocked, match=r"main\.lock"):
-        repository.prepare_move(first, old, {})
+        repository.lock_refs(first, old, {})
     assert place.branch == old
     lock.unlink()
-    repository.prepare_move(first, old, {}).commit()
+    repository.lock_refs(first, old, {}).commit()
 
 
 def test_a_move_is_never_committed_by_a_git_that_did_not_prepare_it(
     place: Place, repository: Repository
 ) -> None:
     (first, *_), old = three(place), place.branch
-    move = repository.prepare_move(first, old, {"refs/livesheets/x": first})
+    move = repository.lock_refs(first, old, {"refs/livesheets/x": first})
     kill(repository, place, "update-ref --stdin")
     with pytest.raises(RepositoryError, match="ended unexpectedly"):
         move.commit()
     assert (place.branch, place.leftovers()) == (old, [])
-    repository.prepare_move(first, old, {}).commit()
+    repository.lock_refs(first, old, {}).commit()
     assert place.branch == first
 
 
@@ -246,10 +246,10 @@ def test_a_move_that_was_superseded_gives_back_nothing_of_the_other(
     place: Place, repository: Repository
 ) -> None:
     (first, *_), old = three(place), place.branch
-    stale = repository.prepare_move(first, old, {})
+    stale = repository.lock_refs(first, old, {})
     with pytest.raises(RefMoved):  # one process, one move at a time
-        repository.prepare_move(first, old, {})
-    current = repository.prepare_move(first, old, {})
+        repository.lock_refs(first, old, {})
+    current = repository.lock_refs(first, old, {})
     stale.abort()
     current.commit()
     assert place.branch == first
@@ -257,7 +257,7 @@ def test_a_move_that_was_superseded_gives_back_nothing_of_the_other(
 
 def test_a_stop_gives_prepared_moves_up(place: Place, repository: Repository) -> None:
     (first, *_), old = three(place), place.branch
-    move = repository.prepare_move(first, old, {})
+    move = repository.lock_refs(first, old, {})
     repository.stop()
     with pytest.raises(RepositoryError):
         move.commit()

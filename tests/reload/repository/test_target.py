@@ -243,7 +243,7 @@ async def test_order_is_by_ancestry_whatever_the_clocks_said(place: Place, date:
 async def test_a_commit_of_another_branch_is_never_served(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reload.lane.chase.CHASE_FIRST_S", 600)  # its own look would reload
+    monkeypatch.setattr("reload.lane.announced.SEARCH_FIRST_S", 600)  # its own look would reload
     async with Engine(place) as engine:
         other = place.remote.elsewhere(OTHER)
         refused = await engine.refuses("commit-not-on-branch", announced=other)

@@ -235,7 +235,7 @@ def test_a_client_that_goes_away_does_not_take_its_reload_with_it(server: Stand)
     with server.connect() as connection:
         head = f"POST {WEBHOOK} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SECRET}\r\n"
         connection.sendall(head.encode() + b"Content-Length: 0\r\n\r\n")
-    eventually(lambda: server.service.journal.history[0].new_commit == commit)
+    eventually(lambda: server.service.branch.journal.history[0].new_commit == commit)
     assert server.served == commit
     assert [line for line in server.lines() if line["level"] == "error"] == []
 

@@ -240,7 +240,7 @@ def test_names_in_headers_and_payloads_cannot_break_the_log(server: Stand, name:
 
 
 def test_while_an_accepted_reload_runs_its_address_says_so(server: Stand) -> None:
-    gate, done = asyncio.Event(), server.service.journal.history[0]
+    gate, done = asyncio.Event(), server.service.branch.journal.history[0]
 
     async def start() -> str:
         async def wait() -> Outcome:
@@ -277,13 +277,13 @@ def test_a_server_that_stops_first_ends_what_it_accepted(tmp_path: Path) -> None
 def test_many_deliveries_at_once_share_reloads(server: Stand, name: str) -> None:
     github = SENDERS["github"]
     commit = server.push(**{name: "Ada"})
-    before = server.service.journal.history[0].id
+    before = server.service.branch.journal.history[0].id
     replies = [
         deliver(server, github.request(github.push("refs/heads/main", commit), f"{name}-{number}"))
         for number in range(20)
     ]
     for reply in replies:
         assert server.outcome_of(reply.document["reloadId"])["newCommit"] == commit
-    ran = [outcome.id for outcome in server.service.journal.history]
+    ran = [outcome.id for outcome in server.service.branch.journal.history]
     assert ran.index(before) < 10
     eventually(lambda: server.service.app.in_flight == 0)

@@ -50,14 +50,14 @@ def test_a_thousand_sheets_and_fields_are_described_in_bounds(tmp_path: Path) ->
         assert len(document["paths"]) <= 2 * (SHEETS_MAX + 1) + len(READ_ROUTES)
         names = [len(item["parameters"]) for item in document["paths"].values()]
         assert sum(names) < 12 * FIELDS_MAX
-        current = server.service.snapshots.current
+        current = server.service.branch.snapshots.current
         assert current is not None
         assert current.cache.get(URL).body == reply.body  # type: ignore[union-attr]
 
 
 def test_without_a_sheet_there_is_still_an_api(tmp_path: Path) -> None:
     with stand(tmp_path) as server:
-        current = server.service.snapshots.current
+        current = server.service.branch.snapshots.current
         assert current is not None
         with current.lend() as reader:
             document = orjson.loads(describe({}, {}, reader, READ_ROUTES))

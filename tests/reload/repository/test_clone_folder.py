@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reload.errors import BranchMissing, FetchFailed, RepositoryError
-from reload.repository.clone import open_repository
+from reload.repository.clone_folder import CloneFolder
 from tests.gitrepo import GitRepo, run_git
 from tests.reload.rig import Place
 
@@ -18,7 +18,7 @@ EDIT = {"notes/start.toml": 'text = "Ours"\n'}
 def opened(git_dir: Path, remote: Path | str | None, branch: str | None = None) -> str:
     """Open a repository and close it again; the branch that would be served."""
     url = str(remote) if remote else None
-    repository = open_repository(git_dir, remote=url, branch=branch, timeout_s=20)
+    repository = CloneFolder(git_dir, url, branch, 20).open()
     repository.close()
     return repository.branch
 

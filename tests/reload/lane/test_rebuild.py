@@ -27,7 +27,7 @@ class Failing(StateFolder):
 
 async def repaired(engine: Engine) -> None:
     """Wait until the repair that was asked for has ended."""
-    task = engine.reloader.repair._task
+    task = engine.reloader.rebuild.task
     assert task is not None
     await task
 
@@ -37,7 +37,7 @@ async def test_whoever_finds_the_damage_it_is_repaired_once(place: Place) -> Non
     async with Engine(place, folder=Failing) as engine:
         before, damaged = engine.view(), engine.snapshots.current
         for _ in range(5):
-            engine.reloader.repair.after(damaged, DAMAGE)
+            engine.reloader.report_damage(damaged, DAMAGE)
         await repaired(engine)
         assert engine.snapshots.current is not damaged
         assert engine.view() == before
@@ -51,8 +51,8 @@ async def test_whoever_finds_the_damage_it_is_repaired_once(place: Place) -> Non
 async def test_a_repair_that_fails_is_tried_again_by_itself(place: Place) -> None:
     async with Engine(place, folder=Failing) as engine:
         engine.folder.fails = 3
-        engine.reloader.repair.retry_s = 0.01
-        engine.reloader.repair.after(engine.snapshots.current, DAMAGE)
+        engine.reloader.rebuild.first_s = 0.01
+        engine.reloader.report_damage(engine.snapshots.current, DAMAGE)
         await repaired(engine)
         engine.is_whole(place.remote.head)
         assert [each.outcome for each in engine.outcomes[1:]] == ["build-failed"] * 3 + ["in-sync"]
@@ -62,7 +62,7 @@ async def test_a_repair_that_fails_is_tried_again_by_itself(place: Place) -> Non
 async def test_a_push_repairs_what_it_replaces(place: Place) -> None:
     async with Engine(place, folder=Failing) as engine:
         engine.folder.fails = 1
-        engine.reloader.repair.after(engine.snapshots.current, DAMAGE)
+        engine.reloader.report_damage(engine.snapshots.current, DAMAGE)
         assert (await engine.reload()).outcome == "build-failed"  # it shares the first try
         new = place.remote.push({"notes/a.toml": ""})
         await engine.forwards(new)
@@ -75,7 +75,7 @@ async def test_damage_of_what_is_served_no_more_is_no_reason_to_build(place: Pla
     async with Engine(place, folder=Failing) as engine:
         old = engine.snapshots.current
         await engine.forwards(place.remote.push({"notes/a.toml": ""}))
-        engine.reloader.repair.after(old, DAMAGE)
+        engine.reloader.report_damage(old, DAMAGE)
         await repaired(engine)
         assert engine.folder.builds == 0
 
@@ -100,7 +100,7 @@ async def test_what_is_served_is_repaired_although_the_branch_is_refused(
         author.commit("refused")
         author.push(place.git_dir)
         assert (await engine.reload()).outcome == outcome
-        engine.reloader.repair.after(engine.snapshots.current, DAMAGE)
+        engine.reloader.report_damage(engine.snapshots.current, DAMAGE)
         await repaired(engine)
         assert [each.outcome for each in engine.outcomes if each.trigger == Trigger.REPAIR] == ["in-sync"]
         assert engine.view() == before
