@@ -1,14 +1,9 @@
-"""The Tornado application: routes as data, and what their handlers may reach."""
+"""The Tornado application: which route leads to which handler, with what it needs."""
 
 from __future__ import annotations
 
-import asyncio
-import itertools
-import re
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
 from tornado.httputil import (
     HTTPConnection,
@@ -18,96 +13,89 @@ from tornado.httputil import (
     RequestStartLine,
     ResponseStartLine,
 )
-from tornado.routing import URLSpec
-from tornado.web import Application
+from tornado.web import Application, RequestHandler
 
 from reload.lane.branch import Branch
-from server.api.reads import find_route
+from server.api.read_api import ReadApi
+from server.api.reads import ReadRouter
 from server.auth.authenticator import Authenticator
-from server.http.access_log import AccessLog
+from server.http.exchange import HttpContext
 from server.http.handler import MisdirectedHandler, NotFoundHandler
-from server.http.host import AllowedHosts, in_origin_form, require_host
-from server.http.limits import UnprovenBytes
-from server.http.reading import ReadDelegate
-from server.http.response import Headers, common_headers
-from server.operations.advice import advice_on
-from server.operations.handlers import (
-    HealthHandler,
-    MetricsHandler,
-    ReadyHandler,
-    ReloadHandler,
-    StatusHandler,
-)
+from server.http.host import in_origin_form, require_host
+from server.operations.advice import why_not_ready
+from server.operations.handlers import HealthHandler, MetricsHandler, ReadyHandler, StatusHandler
 from server.operations.metrics import Metrics
 from server.pages.handlers import PageHandler
 from server.pages.status_page import Page
-from server.webhook.accepted import AcceptedReloads
-from server.webhook.deliveries import Deliveries
 from server.webhook.handler import WebhookHandler
+from server.webhook.reload_handler import ReloadHandler
+from server.webhook.webhook import Webhook
 
-QUERY_THREADS = 2
-T = TypeVar("T")
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+READS, INTERNAL = "/api", "/api/_internal"
 
-# What is read, the bulk of all requests, is answered by `server.http.reading` before these are looked at.
-ROUTES: Sequence[tuple[str, type[Any]]] = (
-    (r"/", PageHandler),
-    (r"/healthz", HealthHandler),
-    (r"/readyz", ReadyHandler),
-    (r"/metrics", MetricsHandler),
-    (r"/api/_internal/reload-data", WebhookHandler),
-    (r"/api/_internal/status", StatusHandler),
-    (r"/api/_internal/reloads/([^/]+)", ReloadHandler),
-)
-READ_PREFIX, INTERNAL_PREFIX = "/api", "/api/_internal"
-PROBES = frozenset(("/healthz", "/readyz"))
+Rule = tuple[str, type[RequestHandler] | ReadRouter, dict[str, Any]]
+
+
+class Routes:
+    """The routes of a served branch below a prefix, and what their handlers share."""
+
+    def __init__(self, branch: Branch, context: HttpContext, prefix: str = "") -> None:
+        self._branch = branch
+        self._context = context
+        self._prefix = prefix
+        self._api = ReadApi(branch, lambda: why_not_ready(branch.journal), prefix)
+        self.reads = ReadRouter(self._api, context)
+        self.webhook: Webhook | None = None
+
+    def probes(self) -> Sequence[Rule]:
+        """Liveness and readiness."""
+        context, prefix = self._context, self._prefix
+        return (
+            (f"{prefix}/healthz", HealthHandler, {"context": context}),
+            (f"{prefix}/readyz", ReadyHandler, {"context": context, "branch": self._branch}),
+        )
+
+    def internal(self, authenticator: Authenticator) -> Sequence[Rule]:
+        """The webhook, the status and the outcomes of reloads, for callers with a credential."""
+        context, below = self._context, self._prefix + INTERNAL
+        self.webhook = Webhook(self._branch, authenticator, context.in_flight)
+        webhook = {"context": context, "webhook": self.webhook}
+        status = {"context": context, "authenticator": authenticator, "branch": self._branch}
+        return (
+            (f"{below}/reload-data", WebhookHandler, webhook),
+            (f"{below}/status", StatusHandler, status),
+            (f"{below}/reloads/([^/]+)", ReloadHandler, webhook),
+        )
+
+    def close(self) -> None:
+        """End what the handlers share; for when no request is left."""
+        if self.webhook is not None:
+            self.webhook.close()
+        self._api.close()
 
 
 class LivesheetsApplication(Application):
-    """What handlers share: the current snapshot, the reloader, and how things stand."""
+    """The server's own application. Reads, the bulk of all requests, pass Tornado's handlers by."""
 
     def __init__(
-        self,
-        *,
-        branch: Branch,
-        metrics: Metrics,
-        access_log: AccessLog,
-        authenticator: Authenticator,
-        deliveries: Deliveries,
-        cors_origins: Sequence[str],
-        hosts: AllowedHosts,
+        self, branch: Branch, context: HttpContext, metrics: Metrics, authenticator: Authenticator
     ) -> None:
+        self.context = context
+        self.authenticator = authenticator
+        self.routes = Routes(branch, context)
+        page = {"context": context, "authenticator": authenticator, "branch": branch, "page": Page()}
+        rules: Sequence[Rule] = (
+            ("/", PageHandler, page),
+            *self.routes.probes(),
+            ("/metrics", MetricsHandler, {"context": context, "metrics": metrics}),
+            *self.routes.internal(authenticator),
+        )
         super().__init__(
-            [URLSpec(pattern, handler) for pattern, handler in ROUTES],
+            list(rules),
             default_handler_class=NotFoundHandler,
+            default_handler_args={"context": context},
             log_function=lambda handler: None,  # handlers log one line themselves
         )
-        self.snapshots = branch.snapshots
-        self.reloader = branch.reloader
-        self.journal = branch.journal
-        self.poller = branch.poller
-        self.metrics = metrics
-        self.access_log = access_log
-        self.authenticator = authenticator
-        self.deliveries = deliveries
-        self.unproven_bytes = UnprovenBytes()
-        self.accepted = AcceptedReloads(self.request_began, self.request_ended)
-        self._hosts = hosts
-        self._cors_origins = frozenset(cors_origins)
-        self._common_headers = common_headers(self._cors_origins, None)
-        self.stopping = False
-        self.in_flight = 0
-        self.idle = asyncio.Event()
-        self.page = Page()
-        self._clone = branch.clone
-        self._threads = ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="query")
-        self._request_prefix = secrets.token_hex(4)
-        self._request_numbers = itertools.count(1)
-
-    @property
-    def branch(self) -> str | None:
-        """The branch that is served, None while that is not known yet."""
-        return self._clone.branch
 
     def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
         """Lead reads past Tornado's handlers, everything else to them."""
@@ -117,61 +105,15 @@ class LivesheetsApplication(Application):
             lambda: super(LivesheetsApplication, self).start_request(server_conn, request_conn),
         )
 
-    def answers(self, path: str, headers: HTTPHeaders) -> bool:
-        """Whether the host that a request names is this server's; probes may come by address."""
-        return path in PROBES or self._hosts.allow(headers.get("Host"))
-
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
         """The handler of a request that is no read, or was meant for another host."""
-        if self.answers(request.path, request.headers):
+        if self.context.answers(request.path, request.headers):
             return super().find_handler(request, **kwargs)
-        return self.get_handler_delegate(request, MisdirectedHandler)
-
-    def common_headers(self, origin: str | None) -> Headers:
-        """The headers that every read has, for a browser at `origin`."""
-        if origin is None or "*" in self._cors_origins:
-            return self._common_headers
-        return common_headers(self._cors_origins, origin)
-
-    def request_id(self, headers: HTTPHeaders) -> str:
-        """The id that a client or proxy gave, if it is a plain one, or one that no other request here has."""
-        offered = headers.get("X-Request-Id")
-        if offered is not None and _REQUEST_ID.fullmatch(offered):
-            return offered
-        return f"{self._request_prefix}-{next(self._request_numbers):x}"
-
-    def request_began(self) -> None:
-        """Count a request, or a reload that was accepted, which a stopping server waits for."""
-        self.in_flight += 1
-
-    def request_ended(self) -> None:
-        """Count a request that has its answer."""
-        self.in_flight -= 1
-        if self.stopping and self.in_flight <= 0:
-            self.idle.set()
-
-    def why_not_ready(self) -> str:
-        """Why nothing is served yet: the outcome in words, since the text of an error may name places."""
-        last = self.journal.last
-        if last is None or last.error is None:
-            return "the data is being loaded"
-        words = ", ".join(filter(None, (last.outcome, getattr(last.error, "reason", ""))))
-        meaning = advice_on(last.outcome).meaning
-        return f"nothing can be served yet ({words}): {meaning} Tried again by itself; the status says more."
-
-    async def in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Run a large question off the loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
-
-    async def read_attachment(self, oid: str) -> bytes:
-        """An attached file's bytes, from git."""
-        return await self.in_thread(self._clone.attachment, oid)
+        return self.get_handler_delegate(request, MisdirectedHandler, {"context": self.context})
 
     def close(self) -> None:
         """End the threads; for when no request is left."""
-        self.accepted.close()
-        self.authenticator.close()
-        self._threads.shutdown()
+        self.routes.close()
 
 
 class _Dispatcher(HTTPMessageDelegate):
@@ -194,11 +136,10 @@ class _Dispatcher(HTTPMessageDelegate):
         assert isinstance(start_line, RequestStartLine)
         start_line = in_origin_form(start_line, headers)
         path = start_line.path.partition("?")[0]
-        below = path.startswith(f"{READ_PREFIX}/") or path == READ_PREFIX
-        is_read = below and not path.startswith(INTERNAL_PREFIX)
-        if is_read and self._app.answers(path, headers):
+        below = path.startswith(f"{READS}/") or path == READS
+        if below and not path.startswith(INTERNAL) and self._app.context.answers(path, headers):
             require_host(start_line.version, headers)
-            self._delegate = ReadDelegate(self._app, self._connection, start_line, find_route(path))
+            self._delegate = self._app.routes.reads.delegate(self._connection, start_line, headers)
         else:
             self._delegate = self._others()
         return self._delegate.headers_received(start_line, headers)

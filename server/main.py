@@ -7,7 +7,6 @@ import gc
 import os
 import signal
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -24,8 +23,13 @@ from reload.repository.clone_folder import CloneFolder
 from server.application import LivesheetsApplication
 from server.auth.authenticator import make_authenticator
 from server.http.access_log import AccessLog
+from server.http.cors import Origins
+from server.http.exchange import HttpContext
 from server.http.host import AllowedHosts
 from server.http.listener import LimitedServer
+from server.http.metrics import ConnectionMetrics
+from server.http.peers import Peers
+from server.http.slow_clients import SlowClients
 from server.operations.gauges import Gauges
 from server.operations.logs.logs import Logs
 from server.operations.metrics import Metrics
@@ -33,7 +37,6 @@ from server.operations.notifications.reporting import Reporting
 from server.operations.progress import BuildProgress
 from server.settings.settings import Settings
 from server.settings.variables import VARIABLES
-from server.webhook.deliveries import Deliveries
 
 DRAIN_S = 25.0
 RELOAD_GRACE_S = 5.0
@@ -67,7 +70,8 @@ class Service:
             note=log.info,
         )
         self.metrics = Metrics()
-        self._access_log = AccessLog(self.metrics, logs.plain)
+        self.connection_metrics = ConnectionMetrics(self.metrics.registry)
+        self._access_log = AccessLog(self.metrics.observe_request, logs.plain)
         self._reporting = Reporting(
             settings, branch.journal, lambda: branch.name, self.metrics.observe_notification
         )
@@ -92,17 +96,18 @@ class Service:
     def start(self) -> None:
         """Answer requests from now on, and load the data meanwhile."""
         settings = self._settings
-        self.app = LivesheetsApplication(
-            branch=self.branch,
-            metrics=self.metrics,
+        loop = asyncio.get_running_loop()
+        registry = self.metrics.registry
+        peers, connections = Peers(settings.trusted_proxies), self.connection_metrics
+        context = HttpContext(
             access_log=self._access_log,
-            authenticator=make_authenticator(
-                settings, self.metrics.registry, asyncio.get_running_loop().call_later
-            ),
-            deliveries=Deliveries(time.monotonic),
-            cors_origins=settings.cors_origins,
             hosts=AllowedHosts(settings.allowed_hosts),
+            origins=Origins(settings.cors_origins),
+            peers=peers,
+            slow_clients=SlowClients(loop.call_later, connections),
         )
+        authenticator = make_authenticator(settings, peers, registry, loop.call_later)
+        self.app = LivesheetsApplication(self.branch, context, self.metrics, authenticator)
         self._server = LimitedServer(
             self.app,
             max_header_size=HEADER_BYTES_MAX,
@@ -110,9 +115,7 @@ class Service:
             idle_connection_timeout=IDLE_CONNECTION_S,
             body_timeout=BODY_S,
         )
-        self._server.limit(
-            settings.connections_per_peer_max, self.app.authenticator.peers, self.app.authenticator.metrics
-        )
+        self._server.limit(settings.connections_per_peer_max, peers, connections)
         self._server.add_sockets(self._sockets)
         self._lag = self.metrics.watch_lag()
         self._reporting.start()
@@ -128,8 +131,8 @@ class Service:
         if self._server is None:
             return
         server, self._server = self._server, None
-        log.info("server.stopping", requests=self.app.in_flight)
-        self.app.stopping = True
+        log.info("server.stopping", requests=self.app.context.in_flight.count)
+        self.app.context.in_flight.stopping = True
         self.branch.poller.stop()
         server.stop()
         await self._drain()
@@ -147,14 +150,14 @@ class Service:
     async def _drain(self) -> None:
         """Wait for requests in flight; a reload gets RELOAD_GRACE_S, then its git and build are ended."""
         for limit_s, last in ((RELOAD_GRACE_S, False), (DRAIN_S - RELOAD_GRACE_S, True)):
-            if self.app.in_flight <= 0:
+            if self.app.context.in_flight.count <= 0:
                 return
             try:
-                await asyncio.wait_for(self.app.idle.wait(), limit_s)
+                await asyncio.wait_for(self.app.context.in_flight.idle.wait(), limit_s)
             except TimeoutError:
                 self.branch.stop()
                 if last:
-                    log.warning("server.drain_ended", requests=self.app.in_flight)
+                    log.warning("server.drain_ended", requests=self.app.context.in_flight.count)
 
 
 def log_reload(outcome: Outcome) -> None:

@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 import orjson
 
-from reload.lane.outcome import Outcome
 from reload.records.record import FIELD_BREAK, HIT_END, HIT_START
 from reload.records.sheet import Sheet
 from reload.snapshot.query.reader import FacetValue, Hit, Row
@@ -20,17 +19,17 @@ from reload.snapshot.state_file import Attachment
 _PLAIN = re.compile(r"[a-z0-9/_.-]*", re.IGNORECASE | re.ASCII).fullmatch
 
 
-def sheet_url(name: str) -> str:
-    """Where a sheet's records are listed."""
-    return f"/api/{quote(name, safe='')}"
+def sheet_url(name: str, prefix: str = "") -> str:
+    """Where a sheet's records are listed; `prefix` is where the API is mounted."""
+    return f"{prefix}/api/{quote(name, safe='')}"
 
 
-def attachment_url(sheet: str, file: str) -> str:
+def attachment_url(sheet: str, file: str, prefix: str = "") -> str:
     """Where an attached file is served."""
-    return f"/api/_attachments/{quote(sheet, safe='')}/{quote(file)}"
+    return f"{prefix}/api/_attachments/{quote(sheet, safe='')}/{quote(file)}"
 
 
-def sheets_document(sheets: Mapping[str, Sheet], served: Served, branch: str | None) -> bytes:
+def sheets_document(sheets: Mapping[str, Sheet], served: Served, branch: str | None, prefix: str) -> bytes:
     """The answer of `GET /api`."""
     data = [
         {
@@ -38,7 +37,7 @@ def sheets_document(sheets: Mapping[str, Sheet], served: Served, branch: str | N
             "format": sheet.format,
             "path": sheet.path,
             "records": served.records[name],
-            "url": sheet_url(name),
+            "url": sheet_url(name, prefix),
         }
         for name, sheet in sheets.items()
     ]
@@ -46,11 +45,14 @@ def sheets_document(sheets: Mapping[str, Sheet], served: Served, branch: str | N
     return orjson.dumps({"data": data, "meta": meta})
 
 
-def record_document(sheet: str, row: Row, attachments: Sequence[Attachment]) -> bytes:
+def record_document(sheet: str, row: Row, attachments: Sequence[Attachment], prefix: str) -> bytes:
     """The answer of `GET /api/{sheet}/{path}`."""
     attached = b"[]"
     if attachments:
-        files = [{"name": a.name, "size": a.size, "url": attachment_url(sheet, a.file)} for a in attachments]
+        files = [
+            {"name": a.name, "size": a.size, "url": attachment_url(sheet, a.file, prefix)}
+            for a in attachments
+        ]
         attached = orjson.dumps(files)
     return b'{"data":{%b,"attachments":%b}}' % (_members(row).encode(), attached)
 
@@ -93,34 +95,6 @@ def rfc3339(moment: Any) -> str:
     """A moment in UTC, to the millisecond at most."""
     text: str = moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds")
     return text.replace("+00:00", "Z")
-
-
-def outcome_document(outcome: Outcome) -> dict[str, Any]:
-    """A reload that succeeded, as its caller gets it."""
-    document: dict[str, Any] = {
-        "ok": True,
-        "outcome": outcome.outcome,
-        "noChanges": outcome.no_changes,
-        "oldCommit": outcome.old_commit,
-        "newCommit": outcome.new_commit,
-        "durationMs": outcome.duration_ms,
-    }
-    if not outcome.no_changes:
-        document["rebuilt"] = outcome.rebuilt
-        document["changes"] = {
-            name: {"added": c.added, "modified": c.modified, "removed": c.removed}
-            for name, c in outcome.changes.items()
-        }
-        document["problems"] = problem_list(outcome)
-        document["phasesMs"] = dict(outcome.phases_ms)
-    return document
-
-
-def problem_list(outcome: Outcome) -> list[dict[str, Any]]:
-    """What is wrong with a commit, file by file."""
-    return [
-        {"path": p.path, "line": p.line, "column": p.column, "message": p.message} for p in outcome.problems
-    ]
 
 
 def _members(row: Row) -> str:

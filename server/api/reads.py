@@ -4,6 +4,16 @@ from __future__ import annotations
 
 import mimetypes
 import re
+from typing import Any
+
+from tornado.httputil import (
+    HTTPConnection,
+    HTTPHeaders,
+    HTTPMessageDelegate,
+    HTTPServerRequest,
+    RequestStartLine,
+)
+from tornado.routing import Router
 
 from reload.snapshot.query.query import InvalidQuery, Query
 from reload.snapshot.query.reader import FacetValue, Hit, Reader
@@ -20,8 +30,10 @@ from server.api.parameters import (
     read_search,
     require_cursor,
 )
+from server.api.read_api import ReadApi
+from server.api.read_delegate import Read, ReadDelegate, Replying, Route
 from server.http.errors import ApiError
-from server.http.reading import Read, Replying, Route
+from server.http.exchange import HttpContext
 from server.http.response import Headers, Response
 
 # Twenty values of every facet, together; longer ones are texts that nobody counts.
@@ -41,6 +53,28 @@ READ_ROUTES = (
     "/api/_openapi.json",
     "/api/_attachments/{sheet}/{path}/{name}",
 )
+
+
+class ReadRouter(Router):
+    """Leads requests below `/api` to what answers them; a rule of any Tornado application can name it."""
+
+    def __init__(self, api: ReadApi, context: HttpContext) -> None:
+        self._api = api
+        self._context = context
+        self._skipped = len(api.prefix)
+
+    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate:
+        """What answers a request that Tornado has made an object of."""
+        assert request.connection is not None
+        line = RequestStartLine(str(request.method), str(request.uri), request.version)
+        return self.delegate(request.connection, line, request.headers)
+
+    def delegate(
+        self, connection: HTTPConnection, line: RequestStartLine, headers: HTTPHeaders
+    ) -> ReadDelegate:
+        """The same where there is no such object, which costs more than most answers."""
+        route = find_route(line.path.partition("?")[0][self._skipped :])
+        return ReadDelegate(self._api, self._context, connection, line, headers, route)
 
 
 def find_route(path: str) -> Route | None:
@@ -69,8 +103,9 @@ def find_route(path: str) -> Route | None:
 def sheets(read: Read) -> Replying:
     """`GET /api`: every sheet with its number of records."""
     Parameters(read.query).refuse_others("none")
-    snapshot = read.snapshot
-    return read.on_loop(lambda _: Answer(sheets_document(snapshot.sheets, snapshot.served, read.app.branch)))
+    snapshot, api = read.snapshot, read.api
+    document = sheets_document(snapshot.sheets, snapshot.served, api.branch_name, api.prefix)
+    return read.on_loop(lambda _: Answer(document))
 
 
 def records(read: Read, sheet: str) -> Replying:
@@ -94,7 +129,8 @@ def record(read: Read, sheet: str, path: str) -> Replying:
     if row is None:
         detail = f"no record {path[:200]!r} in sheet {sheet!r} at this commit"
         raise ApiError("record-not-found", detail)
-    return read.respond(Answer(record_document(sheet, row, reader.attachments(sheet, path))))
+    attachments = reader.attachments(sheet, path)
+    return read.respond(Answer(record_document(sheet, row, attachments, read.api.prefix)))
 
 
 def search(read: Read) -> Replying:
@@ -110,7 +146,9 @@ def description(read: Read) -> Replying:
     Parameters(read.query).refuse_others("none")
     snapshot = read.snapshot
     problems = snapshot.listing.counts
-    return read.in_thread(lambda reader: Answer(describe(snapshot.sheets, problems, reader, READ_ROUTES)))
+    return read.in_thread(
+        lambda reader: Answer(describe(snapshot.sheets, problems, reader, READ_ROUTES, read.api.prefix))
+    )
 
 
 async def attachment(read: Read, sheet: str, file: str) -> Response:
@@ -129,7 +167,7 @@ async def attachment(read: Read, sheet: str, file: str) -> Response:
     if media not in _SHOWN_INLINE:
         headers.append(("Content-Disposition", "attachment"))
     headers.append(("Content-Security-Policy", "default-src 'none'; sandbox"))
-    data = await read.app.read_attachment(found.blob)
+    data = await read.api.attachment(found.blob)
     charset = "; charset=utf-8" if media.startswith("text/") else ""
     return _ranged(read, Response(data, content_type=media + charset, headers=headers), tag)
 

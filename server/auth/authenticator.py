@@ -1,4 +1,4 @@
-"""The door: whoever comes in has proven, with every credential that was offered, to know a secret."""
+"""Authentication: a caller must prove, with each credential that it offers, that it knows a secret."""
 
 from __future__ import annotations
 
@@ -8,26 +8,24 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import structlog
 from prometheus_client import CollectorRegistry
 from tornado.httputil import HTTPServerRequest
 
+from server.auth.attempts import Attempts
 from server.auth.credentials import KEY_HEADER, Credentials, read_credentials, shared_proofs
 from server.auth.forges import Forge
 from server.auth.keyring import Key, Keyring, keys_of
-from server.auth.refusals import Later, Refusals
+from server.auth.metrics import CallerMetrics
+from server.auth.refusals import Refusals
 from server.auth.signatures import Malformed, Proof
-from server.http.errors import ApiError
-from server.http.limits import Attempts
-from server.http.metrics import DoorMetrics
+from server.http.errors import ApiError, Refused
 from server.http.peers import Peers
-from server.http.slow_clients import SlowClients
-
-if TYPE_CHECKING:
-    from server.settings.settings import Settings
+from server.http.slow_clients import Later
+from server.settings.settings import Settings
 
 QUERY_FIELDS_MAX: Final = 100
 _SECRET_NAME: Final = re.compile(
@@ -37,10 +35,6 @@ _SECRET_NAME: Final = re.compile(
 )
 
 log = structlog.get_logger()
-
-
-class Refused(ApiError):
-    """The answer to whoever has not proven anything; always the same, whatever was wrong."""
 
 
 @dataclass(slots=True)
@@ -63,7 +57,7 @@ class Caller:
 
 
 class Authenticator:
-    """Lets callers in. `now` gives seconds since 1970, for signed time stamps."""
+    """Tells who calls. `now` gives seconds since 1970, for signed time stamps."""
 
     def __init__(
         self,
@@ -71,14 +65,12 @@ class Authenticator:
         peers: Peers,
         attempts: Attempts,
         refusals: Refusals,
-        metrics: DoorMetrics,
-        slow_clients: SlowClients,
+        metrics: CallerMetrics,
         now: Callable[[], float],
     ) -> None:
         self._keys = keys
-        self.peers = peers
+        self._peers = peers
         self.metrics = metrics
-        self.slow_clients = slow_clients
         self._attempts = attempts
         self._refusals = refusals
         self._now = now
@@ -124,7 +116,7 @@ class Authenticator:
         self._refusals.flush()
 
     def _caller(self, request: HTTPServerRequest, request_id: str) -> Caller:
-        peer = self.peers.of(str(request.remote_ip), request.headers)
+        peer = self._peers.of(str(request.remote_ip), request.headers)
         caller = Caller(peer, request_id, request.path)
         names = secret_names(request.query)
         if names:
@@ -205,10 +197,11 @@ def is_secret_name(name: str) -> bool:
     return len(name) <= 80 and _SECRET_NAME.fullmatch(name) is not None
 
 
-def make_authenticator(settings: Settings, registry: CollectorRegistry, later: Later) -> Authenticator:
-    """The door of a server with these settings; `later` is the event loop's `call_later`."""
-    metrics = DoorMetrics(registry)
+def make_authenticator(
+    settings: Settings, peers: Peers, registry: CollectorRegistry, later: Later
+) -> Authenticator:
+    """The authenticator of a server with these settings; `later` is the event loop's `call_later`."""
+    metrics = CallerMetrics(registry)
     keys = Keyring(keys_of(settings), metrics.credential_used, lambda: datetime.now(UTC))
     attempts = Attempts(settings.failed_attempts_max, time.monotonic)
-    peers, slow_clients = Peers(settings.trusted_proxies), SlowClients(later, metrics)
-    return Authenticator(keys, peers, attempts, Refusals(later), metrics, slow_clients, time.time)
+    return Authenticator(keys, peers, attempts, Refusals(later), metrics, time.time)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
+from server.http.slow_clients import Later
+
 INTERVAL_S: Final = 1.0
 PEERS_SHOWN_MAX: Final = 5
-
-Later = Callable[[float, Callable[[], None]], Any]
 
 log = structlog.get_logger()
 

@@ -1,4 +1,4 @@
-"""The account of every request: one log line and one count, at the cost of a few microseconds."""
+"""The access log: one line and one count for each request, at the cost of a few microseconds."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from server.operations.metrics import Metrics
-
-# Any token is a method to Tornado; what is none of these goes by one name, so that nobody fills memory
-# and logs with names.
+# To Tornado any token is a method. Others than these have one name, so that nobody fills memory and logs
+# with names.
 METHODS: Final = frozenset(
     ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")  # RFC 9110, RFC 5789
 )
@@ -17,32 +15,34 @@ OTHER_METHOD: Final = "other"
 
 clock = time.perf_counter
 
+# Takes route, method, status and seconds.
+Observe = Callable[[str, str, int, float], None]
+
 
 class AccessLog:
     """Counts and logs requests; `log_line` takes an event whose values are plain texts and numbers."""
 
-    def __init__(self, metrics: Metrics, log_line: Callable[[dict[str, Any]], None]) -> None:
-        self._metrics = metrics
+    def __init__(self, observe: Observe, log_line: Callable[[dict[str, Any]], None]) -> None:
+        self._observe = observe
         self._log_line = log_line
 
     def count(self, route: str, method: str, status: int, begun: float) -> float:
-        """Count a request without a line in the log; the seconds that it took."""
+        """Count a request that began at `begun` on `clock`; the seconds that it took."""
         seconds = clock() - begun
-        self._metrics.observe_request(route, named(method), status, seconds)
+        self._observe(route, named(method), status, seconds)
         return seconds
 
-    def finished(
+    def write(
         self,
         route: str,
         method: str,
         path: str,
         status: int,
-        begun: float,
+        seconds: float,
         request_id: str,
         more: dict[str, Any],
     ) -> None:
-        """Account for a request that began at `begun` on `clock` and has its answer."""
-        seconds = self.count(route, method, status, begun)
+        """Log a request that has its answer."""
         self._log_line(
             {
                 "event": "request.finished",

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
+from tornado.web import HTTPError
 
 from reload.errors import ReloadError
 from reload.snapshot.failures import DAMAGE
@@ -70,6 +71,10 @@ class ApiError(Exception):
         return CODES[self.code][0]
 
 
+class Refused(ApiError):
+    """The answer to a caller who has not proven anything; it does not tell what was wrong."""
+
+
 def as_api_error(error: BaseException | None) -> ApiError | None:
     """The answer that an exception means, None for a bug."""
     if isinstance(error, ApiError):
@@ -83,7 +88,15 @@ def as_api_error(error: BaseException | None) -> ApiError | None:
         return ApiError("state-damaged", detail, {"Retry-After": "5"})
     if isinstance(error, ReloadError):
         return ApiError(error.outcome, str(error))
+    if isinstance(error, HTTPError):
+        return for_status(error.status_code, _detail_of(error))
     return None
+
+
+def _detail_of(error: HTTPError) -> str:
+    if error.status_code >= 500:
+        return "the request could not be answered; the log has its trace"
+    return (error.log_message or "") % error.args if error.args else error.log_message or ""
 
 
 def for_status(status: int, detail: str) -> ApiError:

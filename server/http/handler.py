@@ -1,54 +1,53 @@
-"""What the answers of Tornado's handlers have in common: request id, problem documents, one account each."""
+"""The base of Tornado's handlers: problem documents for errors, and one line in the access log."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-import structlog
-from tornado.web import HTTPError, RequestHandler, stream_request_body
+from tornado.web import RequestHandler, stream_request_body
 
-from server.http.access_log import clock
-from server.http.errors import PROBLEM_TYPE, ApiError, as_api_error, for_status, problem_document
+from server.http.errors import PROBLEM_TYPE, ApiError, Refused, for_status, problem_document
+from server.http.exchange import Exchange, HttpContext
 from server.http.response import JSON_TYPE
-
-if TYPE_CHECKING:
-    from server.application import LivesheetsApplication
-
-log = structlog.get_logger()
 
 
 class Handler(RequestHandler):
-    """The base of all handlers; `route` is the label that metrics and logs know it by."""
+    """The base of all handlers; `route` is the label that metrics and logs know it by.
+
+    A subclass that needs more than the context takes it as arguments of its `initialize`.
+    """
 
     route: ClassVar[str] = "none"
-    application: LivesheetsApplication
+    _exchange: Exchange | None = None
+    _refused = False
 
-    def initialize(self) -> None:
+    def initialize(self, context: HttpContext) -> None:
         """Note the beginning."""
-        self.begun = clock()
-        self.log_values: dict[str, Any] = {}
-        self.application.in_flight += 1
+        self.context = context
+        self.exchange = self._exchange = Exchange(
+            context, self.request.method or "", self.request.path, self.request.headers
+        )
+        self.clear()
 
     def set_default_headers(self) -> None:
-        """No version, no sniffing, and the request's id, on errors too."""
-        if not hasattr(self, "request_id"):
-            self.request_id = self.application.request_id(self.request.headers)
+        """No version, no sniffing, and what every answer says."""
         self.clear_header("Server")
         self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("X-Request-Id", self.request_id)
-        if self.application.stopping:
-            self.set_header("Connection", "close")
+        for name, value in self._exchange.headers() if self._exchange is not None else ():
+            self.set_header(name, value)
 
     def on_finish(self) -> None:
-        """Account for the request."""
-        method, path = self.request.method or "", self.request.path
-        self.application.access_log.finished(
-            self.route, method, path, self.get_status(), self.begun, self.request_id, self.log_values
-        )
-        self.application.request_ended()
+        """Count and log the request; refused attempts have a log of their own, many in one line."""
+        self.exchange.finished(self.route, self.get_status(), logged=not self._refused)
 
     def compute_etag(self) -> None:
         """Nothing here is worth a tag; reads have theirs."""
+
+    def head(self, *arguments: str) -> Any:
+        """As GET, where there is one."""
+        if type(self).get is RequestHandler.get:
+            raise ApiError("method-not-allowed", "HEAD is not allowed here")
+        return self.get(*arguments)
 
     def write_json(self, body: bytes, status: int = 200) -> None:
         """Finish with a JSON document."""
@@ -59,33 +58,28 @@ class Handler(RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Every error leaves as a problem document."""
         error = kwargs.get("exc_info", (None, None, None))[1]
-        answer = as_api_error(error) or for_status(status_code, _detail_of(error, status_code))
+        answer = for_status(status_code, "") if error is None else self.exchange.problem(error)
+        self._refused = isinstance(answer, Refused)
         self.set_status(answer.status)
         if answer.code == "method-not-allowed":
             self.set_header("Allow", ", ".join(self.allowed_methods()))
         for name, value in answer.headers.items():
             self.set_header(name, value)
         self.set_header("Content-Type", PROBLEM_TYPE)
-        self.log_values["code"] = answer.code
-        self.finish(problem_document(answer, self.request_id))
+        self.exchange.log_values["code"] = answer.code
+        self.finish(problem_document(answer, self.exchange.request_id))
 
     def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
-        """Only bugs are logged with a trace; refusals are in the request's own line."""
-        if as_api_error(value) is None and not isinstance(value, HTTPError):
-            log.error("request.crashed", request_id=self.request_id, exc_info=(typ, value, tb))
+        """Log a bug that no problem document can tell of; others are logged with theirs."""
+        if value is not None and self._headers_written:
+            self.exchange.problem(value)
 
     def allowed_methods(self) -> list[str]:
         """The methods that this handler implements."""
-        names = ("get", "head", "post", "options")
-        return [
-            name.upper() for name in names if getattr(type(self), name) is not getattr(RequestHandler, name)
+        own = [
+            name for name in ("get", "post") if getattr(type(self), name) is not getattr(RequestHandler, name)
         ]
-
-
-def _detail_of(error: BaseException | None, status_code: int) -> str:
-    if isinstance(error, HTTPError) and error.log_message and status_code < 500:
-        return error.log_message % error.args if error.args else error.log_message
-    return "the request could not be answered; the log has its trace" if status_code >= 500 else ""
+        return [name.upper() for each in own for name in ((each, "head") if each == "get" else (each,))]
 
 
 @stream_request_body
@@ -100,7 +94,7 @@ class MisdirectedHandler(Handler):
         """Nothing is taken."""
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """As ever; the connection ends with the answer, since the body was not read."""
+        """As always; the connection ends with the answer, since the body was not read."""
         self.set_header("Connection", "close")
         super().write_error(status_code, **kwargs)
 

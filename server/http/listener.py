@@ -8,7 +8,7 @@ from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream
 
 from server.http.limits import Connections, connections_for_this_process
-from server.http.metrics import DoorMetrics
+from server.http.metrics import ConnectionMetrics
 from server.http.peers import Peers, peer_of
 
 
@@ -17,7 +17,9 @@ class LimitedServer(HTTPServer):
 
     _connections_open: Connections | None = None
 
-    def limit(self, peer_max: int, peers: Peers, metrics: DoorMetrics, total_max: int | None = None) -> None:
+    def limit(
+        self, peer_max: int, peers: Peers, metrics: ConnectionMetrics, total_max: int | None = None
+    ) -> None:
         """Admit `peer_max` connections of a peer, and as many together as files may be open."""
         total = connections_for_this_process() if total_max is None else total_max
         self._connections_open = Connections(peer_max, total)

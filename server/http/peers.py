@@ -7,16 +7,16 @@ from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import (
     IPv4Address,
-    IPv4Network,
     IPv6Address,
     IPv6Network,
     ip_address,
-    ip_network,
 )
 from typing import Final
 
 import structlog
 from tornado.httputil import HTTPHeaders
+
+from server.settings.networks import Network
 
 FORWARDED: Final = "X-Forwarded-For"
 # Whoever has one IPv6 address has at least this network of them.
@@ -26,7 +26,6 @@ ADDRESS_CHARACTERS_MAX: Final = 100
 _WITH_PORT: Final = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?|(?P<v4>[0-9.]+):[0-9]{1,5}")
 
 Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 
 log = structlog.get_logger()
 
@@ -74,20 +73,6 @@ class Peers:
         if not self._warned:
             self._warned = True
             log.info("forwarded.ignored", proxy=remote, setting="CFP_TRUSTED_PROXIES")
-
-
-def trusted_networks(text: str) -> tuple[Network, ...]:
-    """The networks in a setting: addresses or networks, separated by blanks or commas."""
-    networks: list[Network] = []
-    for position, entry in enumerate(text.replace(",", " ").split(), start=1):
-        try:
-            networks.append(ip_network(entry))
-        except ValueError:
-            raise ValueError(
-                f"has something else than an address or a network as its entry {position}; "
-                "give addresses such as 10.0.0.7 or networks such as 10.0.0.0/8"
-            ) from None
-    return tuple(networks)
 
 
 def peer_of(remote: str) -> str:

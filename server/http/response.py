@@ -1,4 +1,4 @@
-"""What goes back to a reader: the response, and the headers that every read has."""
+"""What goes back to a client: status, headers and body."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from tornado.httputil import HTTPHeaders
 JSON = "application/json"
 JSON_TYPE = f"{JSON}; charset=utf-8"
 METHODS = ("GET", "HEAD", "OPTIONS")
-_EXPOSED = "ETag, Link, X-Data-Commit, X-Request-Id"
 
 Headers = list[tuple[str, str]]
 
@@ -38,25 +37,3 @@ class ReadHeaders(HTTPHeaders):
         yield from self._standing
         yield from self._others
         yield from super().get_all()
-
-
-def preflight() -> Response:
-    """What a browser asks before it reads from another origin."""
-    headers = [
-        ("Access-Control-Allow-Methods", ", ".join(METHODS)),
-        ("Access-Control-Allow-Headers", "If-None-Match, If-Range, Range, X-Request-Id"),
-        ("Access-Control-Max-Age", "86400"),
-    ]
-    return Response(b"", 204, headers=headers)
-
-
-def common_headers(origins: frozenset[str], origin: str | None) -> Headers:
-    """The headers of every read for a browser at `origin`."""
-    headers = [("X-Content-Type-Options", "nosniff"), ("Access-Control-Expose-Headers", _EXPOSED)]
-    if "*" in origins:
-        headers.append(("Access-Control-Allow-Origin", "*"))
-    elif origins:
-        headers.append(("Vary", "Origin"))
-        if origin in origins:
-            headers.append(("Access-Control-Allow-Origin", str(origin)))
-    return headers

@@ -12,14 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from server.auth.refusals import Later
-from server.http.metrics import DoorMetrics
+from server.http.metrics import ConnectionMetrics
 
 UNSENT_BYTES_MAX: Final = 256 << 20
 UNSENT_SHARE: Final = 4
 # A client has this long for any answer, and longer for a long one.
 SEND_S: Final = 30.0
 SEND_BYTES_PER_S: Final = 16 << 10
+
+# Calls back after so many seconds, as an event loop's `call_later` does.
+Later = Callable[[float, Callable[[], None]], Any]
 
 
 class Stream(Protocol):
@@ -49,7 +51,7 @@ class SlowClients:
     `later(seconds, function)` calls back, as an event loop's `call_later`.
     """
 
-    def __init__(self, later: Later, metrics: DoorMetrics, bytes_max: int = UNSENT_BYTES_MAX) -> None:
+    def __init__(self, later: Later, metrics: ConnectionMetrics, bytes_max: int = UNSENT_BYTES_MAX) -> None:
         self._later = later
         self._metrics = metrics
         self._bytes_max = bytes_max

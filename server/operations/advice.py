@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from reload.lane.journal import Journal
+
 
 class Kind(StrEnum):
     """What an outcome is to those who watch."""
@@ -107,3 +109,13 @@ _UNKNOWN = Advice(
 def advice_on(outcome: str) -> Advice:
     """The words for an outcome, also for one that this version does not know."""
     return ADVICE.get(outcome, _UNKNOWN)
+
+
+def why_not_ready(journal: Journal) -> str:
+    """Why nothing is served yet: the outcome in words, since the text of an error may name places."""
+    last = journal.last
+    if last is None or last.error is None:
+        return "the data is being loaded"
+    words = ", ".join(filter(None, (last.outcome, getattr(last.error, "reason", ""))))
+    meaning = advice_on(last.outcome).meaning
+    return f"nothing can be served yet ({words}): {meaning} Tried again by itself; the status says more."

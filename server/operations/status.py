@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from reload.lane.branch import Branch
 from reload.lane.journal import Journal
 from reload.lane.outcome import Outcome
-from reload.lane.poller import Poller
 from reload.snapshot.snapshot import Snapshot
 from server.api.documents import rfc3339
 
 
-def status_document(
-    branch: str | None, current: Snapshot | None, journal: Journal, poller: Poller | None
-) -> dict[str, Any]:
+def status_document(branch: Branch) -> dict[str, Any]:
     """What is served, how fresh it is, what was refused and why, and the last reloads."""
+    current, journal, poller = branch.snapshot, branch.journal, branch.poller
     rejected = journal.rejected
     return {
-        "branch": branch,
+        "branch": branch.name,
         "served": _served(current, journal),
         "remote": {
             "commit": journal.remote.commit,
@@ -41,8 +40,8 @@ def status_document(
         "lastReload": _reload(journal.last) if journal.last else None,
         "history": [_reload(outcome) for outcome in journal.history],
         "poll": {
-            "intervalSeconds": poller.interval_s if poller else 0,
-            "nextAt": _moment(poller.next_at if poller else None),
+            "intervalSeconds": poller.interval_s,
+            "nextAt": _moment(poller.next_at),
             "consecutiveFailures": journal.consecutive_failures,
         },
     }

@@ -4,36 +4,43 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from reload.lane.branch import Branch
 from reload.snapshot.snapshot import Snapshot
+from server.auth.authenticator import Authenticator
 from server.auth.credentials import KEY_HEADER
-from server.http.guarded import GuardedHandler
+from server.http.exchange import HttpContext
+from server.http.handler import Handler
 from server.operations.status import public_status, status_document
-from server.pages.status_page import SheetRow
+from server.pages.status_page import Page, SheetRow
 
 
-class PageHandler(GuardedHandler):
+class PageHandler(Handler):
     """`GET /`"""
 
     route = "/"
 
+    def initialize(  # type: ignore[override]
+        self, context: HttpContext, authenticator: Authenticator, branch: Branch, page: Page
+    ) -> None:
+        """Take what is shown."""
+        super().initialize(context)
+        self.authenticator = authenticator
+        self.branch = branch
+        self.page = page
+
     def get(self) -> None:
         """To everybody what is public; with the webhook's credential the texts of problems, too."""
-        app = self.application
         detailed = self._knows_the_secret()
-        current = app.snapshots.current
-        document = status_document(app.branch, current, app.journal, app.poller)
+        current = self.branch.snapshot
+        document = status_document(self.branch)
         sheets = [] if current is None else _sheet_rows(current)
         shown = document if detailed else public_status(document)
-        page = app.page.render(shown, sheets, datetime.now(UTC), detailed=detailed)
+        page = self.page.render(shown, sheets, datetime.now(UTC), detailed=detailed)
         self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.set_header("Content-Security-Policy", app.page.policy)
+        self.set_header("Content-Security-Policy", self.page.policy)
         self.set_header("Referrer-Policy", "no-referrer")
         self.set_header("Cache-Control", "no-store")
         self.finish(page)
-
-    def head(self) -> None:
-        """As GET."""
-        self.get()
 
     def _knows_the_secret(self) -> bool:
         """Whether a credential is given; one that is wrong is refused as everywhere.
@@ -44,7 +51,7 @@ class PageHandler(GuardedHandler):
         scheme = headers.get("Authorization", "").partition(" ")[0].lower()
         if scheme != "bearer" and KEY_HEADER not in headers:
             return False
-        self.application.authenticator.admit(self.request, self.request_id)
+        self.authenticator.admit(self.request, self.exchange.request_id)
         return True
 
 

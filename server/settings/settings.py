@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from reload.repository.credential import Credential
-from server.http.peers import Network, trusted_networks
 from server.settings.addresses import (
     branch_name,
     is_web_address,
@@ -20,6 +19,7 @@ from server.settings.addresses import (
     remote_username,
 )
 from server.settings.hosts import host_names
+from server.settings.networks import Network, trusted_networks
 from server.settings.secret import Secret, SecretError
 from server.settings.values import (
     byte_count,

@@ -10,15 +10,17 @@ from tornado.httputil import HTTPServerRequest
 from tornado.web import stream_request_body
 
 from reload.lane.outcome import Outcome, Trigger
-from server.api.documents import outcome_document, problem_list
-from server.auth.authenticator import Refused, is_secret_name
+from server.auth.authenticator import is_secret_name
 from server.auth.forges import Forge, PayloadFault, Verdict, judge, shown
 from server.http.access_log import clock
-from server.http.errors import FETCH_RETRY_AFTER_S, ApiError
-from server.http.guarded import GuardedHandler
+from server.http.errors import ApiError, Refused
+from server.http.exchange import HttpContext
+from server.http.handler import Handler
 from server.webhook.accepted import TooMany
 from server.webhook.body import BUSY_RETRY_AFTER_S, Body, too_large
+from server.webhook.outcome_documents import outcome_document, reload_error
 from server.webhook.reload_request import ReloadRequest, decode, read_request
+from server.webhook.webhook import Webhook
 
 BODY_BYTES_MAX = 64 << 10
 # GitHub and GitLab send at most 25 MB. All of it is hashed; a payload of more than FORGE_KEPT_MAX is
@@ -32,29 +34,34 @@ log = structlog.get_logger()
 
 
 @stream_request_body
-class WebhookHandler(GuardedHandler):
+class WebhookHandler(Handler):
     """`POST /api/_internal/reload-data`; the caller is known as early as the credential allows."""
 
     route = "/api/_internal/reload-data"
     body: Body | None = None
     received = False
 
+    def initialize(self, context: HttpContext, webhook: Webhook) -> None:  # type: ignore[override]
+        """Take what a call needs."""
+        super().initialize(context)
+        self.webhook = webhook
+
     def prepare(self) -> Any:
         """Refuse before a byte of the body is taken, as far as tokens and the shape of signatures tell."""
         if self.request.method != "POST":
             raise ApiError("method-not-allowed", f"{self.request.method} is not allowed here")
-        self.caller = self.application.authenticator.receive(self.request, self.request_id)
+        self.caller = self.webhook.authenticator.receive(self.request, self.exchange.request_id)
         bytes_max = BODY_BYTES_MAX if self.caller.forge is None else FORGE_BYTES_MAX
         if _declared_bytes(self.request) > bytes_max:
             raise too_large(bytes_max)
         if self.caller.limited:  # a right signature comes in all the same, if it costs little to look
             bytes_max = min(bytes_max, FORGE_KEPT_MAX)
             if _declared_bytes(self.request) > bytes_max:
-                raise self.application.authenticator.turned_away(self.caller)
+                raise self.webhook.authenticator.turned_away(self.caller)
         if not self.caller.unproven:
             self._check_encoding()
         kept_max = min(bytes_max, FORGE_KEPT_MAX)
-        self.body = Body(self.caller, bytes_max, kept_max, self.application.unproven_bytes)
+        self.body = Body(self.caller, bytes_max, kept_max, self.webhook.unproven_bytes)
         # A little more, so that it is this handler which finds the body too large, and says so.
         self.request.connection.set_max_body_size(2 * bytes_max)  # type: ignore[union-attr]
 
@@ -71,9 +78,9 @@ class WebhookHandler(GuardedHandler):
         assert self.body is not None
         self.received = True
         if self.caller.unproven:
-            self.application.authenticator.confirm(self.caller)
+            self.webhook.authenticator.confirm(self.caller)
             self._check_encoding()
-        self.log_values["keys"] = ",".join(self.caller.key_ids)
+        self.exchange.log_values["keys"] = ",".join(self.caller.key_ids)
         if self.caller.forge is not None:
             self._deliver(self.caller.forge, self.body)
             return
@@ -122,8 +129,8 @@ class WebhookHandler(GuardedHandler):
             self._accept(asked, None)
             return
         outcome = await self._run(asked, pushed=False)
-        self.log_values["reload_id"] = outcome.id
-        self.log_values["outcome"] = outcome.outcome
+        self.exchange.log_values["reload_id"] = outcome.id
+        self.exchange.log_values["outcome"] = outcome.outcome
         # The branch may have become known only now.
         self._check_branch(asked)
         if not outcome.ok:
@@ -134,35 +141,35 @@ class WebhookHandler(GuardedHandler):
         document = decode(body.content)
         misplaced = [name for name in document if is_secret_name(name)]
         if misplaced:
-            raise self.application.authenticator.misplaced(self.caller, "body", misplaced)
+            raise self.webhook.authenticator.misplaced(self.caller, "body", misplaced)
         asked = read_request(document)
         self._check_branch(asked)
         return asked
 
     def _check_branch(self, asked: ReloadRequest) -> None:
-        served = self.application.branch
+        served = self.webhook.branch.name
         if asked.branch is not None and served is not None and asked.branch != served:
             detail = f"this server serves the branch {served!r}"
             raise ApiError("branch-mismatch", detail)
 
     def _add_standing(self, error: ApiError) -> None:
         """Let a problem say what is still served and how long it took; one of a reload says so already."""
-        current = self.application.snapshots.current
-        took_ms = round((clock() - self.begun) * 1000, 3)
+        current = self.webhook.branch.snapshot
+        took_ms = round((clock() - self.exchange.begun) * 1000, 3)
         old_commit = current.commit if current is not None else None
         standing = {"outcome": error.code, "oldCommit": old_commit, "durationMs": took_ms}
         error.members = standing | error.members
 
     async def _run(self, asked: ReloadRequest, *, pushed: bool) -> Outcome:
-        reload = self.application.reloader.reload
+        reload = self.webhook.branch.reloader.reload
         return await reload(Trigger.WEBHOOK, asked.commit, asked.consent, is_tip=pushed)
 
     # -- a forge's delivery -----------------------------------------------------------------------
 
     def _deliver(self, forge: Forge, body: Body) -> None:
-        headers, deliveries = self.request.headers, self.application.deliveries
+        headers, deliveries = self.request.headers, self.webhook.deliveries
         delivery = (forge.name, forge.delivery(headers), body.digest)
-        self.log_values |= {
+        self.exchange.log_values |= {
             "forge": forge.name, "forge_event": forge.event_name(headers), "delivery": shown(delivery[1]),
         }  # fmt: skip
         if deliveries.applied(delivery):
@@ -177,26 +184,26 @@ class WebhookHandler(GuardedHandler):
     def _verdict(self, forge: Forge, body: Body) -> Verdict:
         headers = self.request.headers
         if not body.whole:
-            self.log_values["unread_bytes"] = body.size
+            self.exchange.log_values["unread_bytes"] = body.size
             pushes = forge.may_push(headers)
             return Verdict("" if pushes else "the payload is large, and its event is not a push")
         try:
             payload = orjson.loads(body.content)
             if not isinstance(payload, dict):
                 raise PayloadFault("the payload must be a JSON object")
-            return judge(forge.read(forge.event_name(headers), payload), self.application.branch)
+            return judge(forge.read(forge.event_name(headers), payload), self.webhook.branch.name)
         except (PayloadFault, orjson.JSONDecodeError) as error:
             raise ApiError("invalid-request", f"a payload that {forge.name} does not send: {error}") from None
 
     def _accept(self, asked: ReloadRequest, delivery: tuple[str, str, bytes] | None) -> None:
-        app = self.application
-        if app.stopping:
+        webhook = self.webhook
+        if self.context.in_flight.stopping:
             retry = {"Retry-After": str(STOPPING_RETRY_AFTER_S)}
             raise ApiError("stopping", "the server finishes its requests and stops", retry)
 
         def ended(reload_id: str, outcome: Outcome) -> None:
             if outcome.ok and delivery is not None:
-                app.deliveries.remember(delivery)
+                webhook.deliveries.remember(delivery)
             log.info(
                 "acceptance.ended",
                 reload_id=reload_id,
@@ -207,46 +214,23 @@ class WebhookHandler(GuardedHandler):
             )
 
         try:
-            reload_id = app.accepted.start(lambda: self._run(asked, pushed=delivery is not None), ended)
+            reload_id = webhook.accepted.start(lambda: self._run(asked, pushed=delivery is not None), ended)
         except TooMany as error:
             raise ApiError("overloaded", str(error), {"Retry-After": str(BUSY_RETRY_AFTER_S)}) from None
-        self.log_values["reload_id"] = reload_id
+        self.exchange.log_values["reload_id"] = reload_id
         self.set_header("Location", f"/api/_internal/reloads/{reload_id}")
         self._answer(202, {"ok": True, "outcome": "accepted", "reloadId": reload_id})
 
     def _answer(self, status: int, document: dict[str, Any]) -> None:
-        self.log_values |= {name: document[name] for name in ("outcome", "reason") if name in document}
+        self.exchange.log_values |= {
+            name: document[name] for name in ("outcome", "reason") if name in document
+        }
         if self.caller.forge is not None:
-            self.application.authenticator.metrics.delivery(self.caller.forge.name, document["outcome"])
+            self.webhook.authenticator.metrics.delivery(self.caller.forge.name, document["outcome"])
         self.write_json(orjson.dumps(document), status)
 
 
 _FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
-
-
-def reload_error(outcome: Outcome) -> ApiError:
-    """The answer for a reload that failed: what is wrong, what is still served."""
-    members: dict[str, Any] = {
-        "outcome": outcome.outcome,
-        "oldCommit": outcome.old_commit,
-        "durationMs": outcome.duration_ms,
-        "reloadId": outcome.id,
-    }
-    headers = {}
-    if outcome.outcome == "fetch-failed":
-        headers["Retry-After"] = str(FETCH_RETRY_AFTER_S)
-    if reason := getattr(outcome.error, "reason", ""):
-        members["reason"] = reason
-    if outcome.outcome == "data-rejected":
-        members["problems"] = problem_list(outcome)
-    if outcome.outcome in ("diverged", "rewound", "data-rejected", "deletions-held"):
-        members["remoteCommit"] = outcome.remote_commit
-    removed = getattr(outcome.error, "removed", None)
-    if removed is not None:
-        members["deletions"] = {
-            name: {"removed": gone, "of": before} for name, (gone, before) in removed.items()
-        }
-    return ApiError(outcome.outcome, str(outcome.error), headers, **members)
 
 
 def _declared_bytes(request: HTTPServerRequest) -> int:

@@ -14,8 +14,9 @@ from reload.snapshot.query.reader import QUERY_DEADLINE_S
 from reload.snapshot.query.search import WORDS_MAX
 from reload.snapshot.snapshot import RESPONSE_CACHE_BYTES_MAX
 from server.api.parameters import PARAMETERS_MAX
+from server.auth.attempts import PEERS_MAX
 from server.auth.signatures import TOLERANCE_S
-from server.http.limits import DESCRIPTORS_RESERVED, PEERS_MAX, UNPROVEN_BYTES_MAX, UNPROVEN_SHARE
+from server.http.limits import DESCRIPTORS_RESERVED, UNPROVEN_BYTES_MAX, UNPROVEN_SHARE
 from server.http.slow_clients import SEND_BYTES_PER_S, SEND_S, UNSENT_BYTES_MAX, UNSENT_SHARE
 from server.main import BODY_S, HEADER_BYTES_MAX, IDLE_CONNECTION_S
 from server.settings.variables import KNOWN

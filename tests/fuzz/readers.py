@@ -14,13 +14,14 @@ import orjson
 from tornado.httputil import HTTPHeaders, HTTPInputError
 
 from reload.snapshot.query.query import InvalidQuery, Query
+from reload.snapshot.query.reader import Reader
 from reload.snapshot.query.search import match_expression
-from reload.snapshot.snapshot import Snapshot
+from reload.snapshot.snapshot import Answer, Snapshot
 from reload.snapshot.state_file import Attachment, StateFile
 from server.api.parameters import make_cursor, read_list
+from server.api.read_delegate import Read, require
 from server.api.reads import find_route
 from server.http.errors import as_api_error
-from server.http.reading import Read, require
 from tests.reload.engine import sheet_of, store_of
 
 T = TypeVar("T")
@@ -49,15 +50,20 @@ def _snapshot() -> Snapshot:
     return Snapshot(path, {"people": _PEOPLE, "notes": _NOTES})
 
 
-class _App:
-    """As much of the application as a read needs, with no thread and no git."""
+class _Api:
+    """As much of the read API as a read needs, with no thread and no git."""
 
-    branch = "main"
+    branch_name = "main"
+    prefix = ""
+
+    async def ask(self, snapshot: Snapshot, question: Callable[[Reader], Answer]) -> Answer:
+        with snapshot.lend() as reader:
+            return question(reader)
 
     async def in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
         return function(*arguments)
 
-    async def read_attachment(self, oid: str) -> bytes:
+    async def attachment(self, oid: str) -> bytes:
         return _FILE
 
 
@@ -78,7 +84,7 @@ def read(data: bytes) -> None:
         if route.is_json:
             require(headers, "application/json")
         arguments = [unquote(part, errors="strict") for part in route.arguments]
-        asked = Read(cast("Any", _App()), snapshot, "GET", path, query, uri, headers)
+        asked = Read(cast("Any", _Api()), snapshot, "GET", path, query, uri, headers)
         response = cast("Any", route.endpoint(asked, *arguments))
         if isinstance(response, Coroutine):
             response = _driven(response)

@@ -10,14 +10,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 from tornado.httputil import HTTPHeaders
 
+from server.auth.attempts import Attempts
 from server.auth.authenticator import Authenticator, Caller
 from server.auth.keyring import Keyring, keys_of
+from server.auth.metrics import CallerMetrics
 from server.auth.refusals import Refusals
 from server.http.errors import ApiError
-from server.http.limits import Attempts
-from server.http.metrics import DoorMetrics
 from server.http.peers import Peers
-from server.http.slow_clients import SlowClients
 from server.settings.settings import read_settings
 from tests.server.auth.test_refusals import Later
 from tests.server.payloads import PREVIOUS, SECRET, SECRETS, senders
@@ -75,13 +74,11 @@ def entrance(environment: dict[str, str] = SHARED | SECRETS, attempts_max: int =
     """A door with these settings, which shows at most `attempts_max` failures patience."""
     registry, clock, wall_clock = CollectorRegistry(), Clock(), Clock()
     wall_clock.now = NOW
-    metrics = DoorMetrics(registry)
+    metrics = CallerMetrics(registry)
     keys = Keyring(keys_of(read_settings(environment)), metrics.credential_used, lambda: datetime.now(UTC))
     attempts = Attempts(attempts_max, clock)
-    door = Authenticator(
-        keys, Peers(), attempts, Refusals(Later()), metrics, SlowClients(Later(), metrics), wall_clock
-    )
-    return Entrance(door, clock, wall_clock, registry)
+    authenticator = Authenticator(keys, Peers(), attempts, Refusals(Later()), metrics, wall_clock)
+    return Entrance(authenticator, clock, wall_clock, registry)
 
 
 def bearer(token: str = SECRET, scheme: str = "Bearer") -> tuple[str, str]:

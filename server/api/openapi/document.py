@@ -40,9 +40,16 @@ _INTRODUCTION: Final = (
 
 
 def describe(
-    sheets: Mapping[str, Sheet], problems: Mapping[str, int], reader: Reader, routes: Sequence[str]
+    sheets: Mapping[str, Sheet],
+    problems: Mapping[str, int],
+    reader: Reader,
+    routes: Sequence[str],
+    prefix: str = "",
 ) -> bytes:
-    """The OpenAPI document of these routes; `problems` counts what is wrong with a sheet's records."""
+    """The OpenAPI document of these routes, which are mounted below `prefix`.
+
+    `problems` counts what is wrong with a sheet's records.
+    """
     schemas: dict[str, Any] = {}
     described = list(_described(sheets, problems, reader, schemas))
     paths: dict[str, Item] = {}
@@ -51,7 +58,7 @@ def describe(
     document = {
         "openapi": OPENAPI,
         "info": {"title": "Livesheets", "version": API_VERSION, "description": _INTRODUCTION},
-        "servers": [{"url": "/"}],
+        "servers": [{"url": prefix or "/"}],
         "paths": paths,
         "components": {
             "schemas": {**answers.SCHEMAS, **schemas},

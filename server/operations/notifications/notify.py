@@ -10,10 +10,10 @@ from tornado.ioloop import PeriodicCallback
 
 from reload.lane.journal import Journal
 from reload.lane.outcome import Outcome
-from server.api.documents import problem_list
 from server.operations.advice import advice_on
 from server.operations.notifications.sender import Report
 from server.operations.time_text import span
+from server.webhook.outcome_documents import problem_list
 
 REFUSED: Final = "commit.refused"
 RECOVERED: Final = "data.recovered"

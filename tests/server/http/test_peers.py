@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from tornado.httputil import HTTPHeaders
 
-from server.http.peers import Peers, peer_of, trusted_networks
+from server.http.peers import Peers, peer_of
+from server.settings.networks import trusted_networks
 
 PEERS = Peers(trusted_networks("10.0.0.0/8, 2001:db8:ffff::/48 127.0.0.1"))
 

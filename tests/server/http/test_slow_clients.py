@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from server.http.metrics import DoorMetrics
+from server.http.metrics import ConnectionMetrics
 from server.http.slow_clients import SEND_BYTES_PER_S, SEND_S, UNSENT_BYTES_MAX, UNSENT_SHARE, SlowClients
 from tests.server.stand import Stand, eventually, read_all, stand
 
@@ -46,7 +46,7 @@ class Waiting:
     def __init__(self, bytes_max: int = 1_000) -> None:
         self.timers: list[Timer] = []
         self.loop = asyncio.new_event_loop()
-        self.slow_clients = SlowClients(self._later, DoorMetrics(CollectorRegistry()), bytes_max)
+        self.slow_clients = SlowClients(self._later, ConnectionMetrics(CollectorRegistry()), bytes_max)
 
     def _later(self, seconds: float, function: Any) -> Timer:
         self.timers.append(Timer(seconds, function))
@@ -143,7 +143,7 @@ def ask_for_much(server: Stand, number: int = 0) -> socket.socket:
 
 
 def test_a_client_that_reads_late_gets_its_whole_answer(server: Stand) -> None:
-    unsent = server.service.app.authenticator.slow_clients
+    unsent = server.service.app.context.slow_clients
     connection = ask_for_much(server)
     with connection:
         eventually(lambda: unsent.held > PAGE_BYTES)
@@ -154,7 +154,7 @@ def test_a_client_that_reads_late_gets_its_whole_answer(server: Stand) -> None:
 
 
 def test_many_who_read_nothing_are_let_go_and_others_are_served(server: Stand) -> None:
-    unsent = server.service.app.authenticator.slow_clients
+    unsent = server.service.app.context.slow_clients
     cut = server.metric("livesheets_connections_cut_total")
     share = UNSENT_BYTES_MAX // UNSENT_SHARE
     with contextlib.ExitStack() as opened:

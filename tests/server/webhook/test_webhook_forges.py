@@ -208,7 +208,7 @@ def test_a_push_whose_payload_is_too_large_to_be_read_is_served_all_the_same(
     assert server.logged("request.finished", delivery=name)["unread_bytes"] > 2 * FORGE_KEPT_MAX
     if forge == "github":
         assert "not a push" in ignored(deliver(server, sender.request(payload, f"{name}-issues", "issues")))
-    eventually(lambda: server.service.app.unproven_bytes.held == 0)
+    eventually(lambda: server.service.app.routes.webhook.unproven_bytes.held == 0)
 
 
 def test_a_payload_that_no_forge_would_send_for_its_size_is_refused_before_it_is_read(server: Stand) -> None:
@@ -247,7 +247,7 @@ def test_while_an_accepted_reload_runs_its_address_says_so(server: Stand) -> Non
             await gate.wait()
             return done
 
-        return server.service.app.accepted.start(wait, lambda reload_id, outcome: None)
+        return server.service.app.routes.webhook.accepted.start(wait, lambda reload_id, outcome: None)
 
     async def release() -> None:
         gate.set()
@@ -286,4 +286,4 @@ def test_many_deliveries_at_once_share_reloads(server: Stand, name: str) -> None
         assert server.outcome_of(reply.document["reloadId"])["newCommit"] == commit
     ran = [outcome.id for outcome in server.service.branch.journal.history]
     assert ran.index(before) < 10
-    eventually(lambda: server.service.app.in_flight == 0)
+    eventually(lambda: server.service.app.context.in_flight.count == 0)

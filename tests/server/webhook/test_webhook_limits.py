@@ -93,7 +93,7 @@ def test_a_body_that_nobody_vouches_for_is_not_taken(server: Stand) -> None:
         with contextlib.suppress(OSError):
             connection.sendall(head(f"Content-Length: {5 << 20}") + b"x" * (5 << 20))
         assert statuses(read_all(connection)) in ([401], [])
-    eventually(lambda: server.service.app.unproven_bytes.held == 0)
+    eventually(lambda: server.service.app.routes.webhook.unproven_bytes.held == 0)
 
 
 @pytest.mark.parametrize("length", [str(BODY_BYTES_MAX + 1), "5000000000", "9" * 30])
@@ -114,7 +114,7 @@ def test_a_body_that_grows_too_large_in_pieces_is_cut_off(server: Stand) -> None
         answer = read_all(connection)
     assert statuses(answer) == [413]
     assert b'"code":"payload-too-large"' in answer
-    eventually(lambda: server.service.app.unproven_bytes.held == 0)
+    eventually(lambda: server.service.app.routes.webhook.unproven_bytes.held == 0)
 
 
 def test_a_body_of_just_the_size_that_is_allowed_is_read(server: Stand) -> None:
@@ -130,7 +130,7 @@ def test_what_is_held_for_callers_who_have_proven_nothing_is_bounded(server: Sta
         for _ in range(part >> 20):
             connection = connections.enter_context(server.connect(source="127.0.0.3"))
             connection.sendall(head(*signed, f"Content-Length: {FORGE_BYTES_MAX}") + b" " * (1 << 20))
-        eventually(lambda: server.service.app.unproven_bytes.held == part)
+        eventually(lambda: server.service.app.routes.webhook.unproven_bytes.held == part)
         late = connections.enter_context(server.connect(source="127.0.0.3"))
         late.sendall(head(*signed, "Content-Length: 1000") + b" ")
         answer = read_all(late)
@@ -140,17 +140,17 @@ def test_what_is_held_for_callers_who_have_proven_nothing_is_bounded(server: Sta
         headers, body = GITHUB.request({}, "2", "ping")
         assert server.ask(headers=headers, body=body).status == 200
         assert server.ask(headers=BEARER, source="127.0.0.3").status == 200
-    eventually(lambda: server.service.app.unproven_bytes.held == 0)
+    eventually(lambda: server.service.app.routes.webhook.unproven_bytes.held == 0)
 
 
 def test_a_client_that_goes_away_in_the_middle_of_its_body_is_accounted_for(server: Stand) -> None:
     with server.connect() as connection:
         connection.sendall(head(TOKEN, "X-Request-Id: gone", "Content-Length: 100") + b"{")
-        eventually(lambda: server.service.app.unproven_bytes.held == 1)
+        eventually(lambda: server.service.app.routes.webhook.unproven_bytes.held == 1)
     line = server.logged("request.finished", request_id="gone")
     assert line["status"] == CLIENT_GONE
-    eventually(lambda: server.service.app.in_flight == 0)
-    assert server.service.app.unproven_bytes.held == 0
+    eventually(lambda: server.service.app.context.in_flight.count == 0)
+    assert server.service.app.routes.webhook.unproven_bytes.held == 0
     assert [line for line in server.lines() if line["level"] == "error"] == []
 
 
@@ -164,7 +164,7 @@ def listener(server: Stand, peer_max: int = 0, total_max: int = 0, **timeouts: f
 
     async def start() -> tuple[LimitedServer, int]:
         limited = LimitedServer(app, **timeouts)
-        limited.limit(peer_max, app.authenticator.peers, app.authenticator.metrics, total_max)
+        limited.limit(peer_max, app.context.peers, server.service.connection_metrics, total_max)
         sockets = bind_sockets(0, "127.0.0.1")
         limited.add_sockets(sockets)
         return limited, int(sockets[0].getsockname()[1])
@@ -200,7 +200,7 @@ def test_slow_headers_and_slow_bodies_are_cut_off_and_leave_nothing_open(server:
                 assert statuses(read_all(connection)) == []
             assert server.ask("GET", "/readyz").status == 200
     eventually(lambda: open_files() <= before)
-    eventually(lambda: server.service.app.in_flight == 0)
+    eventually(lambda: server.service.app.context.in_flight.count == 0)
 
 
 def connect(port: int, source: str) -> socket.socket:

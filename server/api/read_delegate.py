@@ -1,7 +1,7 @@
 """How a read is answered: below Tornado's request handlers, whose generality costs more than the answer.
 
-An answer is a pure function of the commit and the URL. The snapshot is captured once, what can be
-computed once a snapshot is, and a client that has this answer gets 304 before anything is asked.
+An answer is a pure function of the commit and the URL. The snapshot is taken once, and a client that has
+this answer gets 304 before anything is asked.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http.client import responses
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 from urllib.parse import unquote
 
 import structlog
@@ -29,13 +29,12 @@ from tornado.iostream import StreamClosedError
 from reload.snapshot.failures import DAMAGE
 from reload.snapshot.query.reader import Reader
 from reload.snapshot.snapshot import Answer, Snapshot
-from server.http.access_log import clock
-from server.http.errors import PROBLEM_TYPE, ApiError, as_api_error, problem_document
+from server.api.read_api import ReadApi
+from server.http.cors import preflight
+from server.http.errors import PROBLEM_TYPE, ApiError, problem_document
+from server.http.exchange import Exchange, HttpContext
 from server.http.negotiation import takes, takes_gzip
-from server.http.response import JSON, METHODS, ReadHeaders, Response, preflight
-
-if TYPE_CHECKING:
-    from server.application import LivesheetsApplication
+from server.http.response import JSON, METHODS, ReadHeaders, Response
 
 COMPRESSED_BYTES_MIN = 1_400
 # Some two milliseconds; what takes longer is compressed in a thread.
@@ -57,7 +56,7 @@ log = structlog.get_logger()
 class Read:
     """One request to read, and the snapshot that all of its answer comes from."""
 
-    app: LivesheetsApplication
+    api: ReadApi
     snapshot: Snapshot
     method: str
     path: str
@@ -66,20 +65,20 @@ class Read:
     request_headers: HTTPHeaders
 
     def kept(self) -> Replying | None:
-        """The answer that somebody was given to this very URL, which therefore is understood."""
+        """The answer that was given to this very URL before, which therefore is understood."""
         found = self.snapshot.cache.get(self.uri)
         return None if found is None else self.respond(found)
 
-    async def in_thread(self, ask: Callable[[Reader], Answer]) -> Response:
-        """The answer of a reader that is asked in a thread, kept for whoever asks next."""
-        found = await self.app.in_thread(_lend, self.snapshot, ask)
+    async def in_thread(self, question: Callable[[Reader], Answer]) -> Response:
+        """The answer of a reader that is asked in a thread, kept for who asks next."""
+        found = await self.api.ask(self.snapshot, question)
         self.snapshot.cache.put(self.uri, found)
         response = self.respond(found)
         return response if isinstance(response, Response) else await response
 
-    def on_loop(self, ask: Callable[[Reader], Answer]) -> Replying:
+    def on_loop(self, question: Callable[[Reader], Answer]) -> Replying:
         """The same for what takes well under a millisecond, asked on the loop."""
-        found = ask(self.snapshot.reader)
+        found = question(self.snapshot.reader)
         self.snapshot.cache.put(self.uri, found)
         return self.respond(found)
 
@@ -110,7 +109,7 @@ class Read:
         return self._keep_compressed(response, _gzip(response.body))
 
     async def _compressed_in_thread(self, response: Response) -> Response:
-        return self._keep_compressed(response, await self.app.in_thread(_gzip, response.body))
+        return self._keep_compressed(response, await self.api.in_thread(_gzip, response.body))
 
     def _keep_compressed(self, response: Response, body: bytes) -> Response:
         self.snapshot.cache.put(("gzip", self.uri), Answer(body))
@@ -136,31 +135,24 @@ class ReadDelegate(HTTPMessageDelegate):
 
     def __init__(
         self,
-        app: LivesheetsApplication,
+        api: ReadApi,
+        context: HttpContext,
         connection: HTTPConnection,
         line: RequestStartLine,
+        headers: HTTPHeaders,
         route: Route | None,
     ) -> None:
-        self._app = app
+        self._api = api
+        self._context = context
         self._connection = connection
         self._method = line.method
         self._uri = line.path
         self._path, _, self._query = line.path.partition("?")
+        self._headers = headers
         self._route = route
-        self._begun = clock()
-        self._headers = HTTPHeaders()
-        self._request_id = ""
+        self._exchange = Exchange(context, line.method, self._path, headers)
         self._snapshot: Snapshot | None = None
         self._etag: str | None = None
-        app.in_flight += 1
-
-    def headers_received(
-        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
-    ) -> Awaitable[None] | None:
-        """Keep the request's headers."""
-        self._headers = headers
-        self._request_id = self._app.request_id(headers)
-        return None
 
     def finish(self) -> None:
         """The request is whole: answer it."""
@@ -177,7 +169,7 @@ class ReadDelegate(HTTPMessageDelegate):
     def on_connection_close(self) -> None:
         """The client went away before its request was whole."""
         self._release()
-        self._app.request_ended()
+        self._exchange.given_up()
 
     async def _send_later(self, response: Awaitable[Response]) -> None:
         try:
@@ -194,9 +186,9 @@ class ReadDelegate(HTTPMessageDelegate):
             return preflight()
         if self._route is None:
             raise ApiError("not-found", f"no route {self._path[:200]!r}; GET /api lists the sheets")
-        snapshot = self._app.snapshots.current
+        snapshot = self._api.snapshot
         if snapshot is None:
-            raise ApiError("not-ready", self._app.why_not_ready(), {"Retry-After": "5"})
+            raise ApiError("not-ready", self._api.why_not_ready(), {"Retry-After": "5"})
         self._snapshot = snapshot
         snapshot.enter()
         if self._route.is_json:
@@ -206,51 +198,47 @@ class ReadDelegate(HTTPMessageDelegate):
         known = self._headers.get("If-None-Match")
         if known is not None and self._etag in known:
             return Response(b"", 304, headers=[_VARIES])
-        read = Read(self._app, snapshot, self._method, self._path, self._query, self._uri, self._headers)
+        read = Read(self._api, snapshot, self._method, self._path, self._query, self._uri, self._headers)
         if (kept := read.kept()) is not None:
             return kept
         arguments = [unquote(part, errors="strict") for part in self._route.arguments]
         return self._route.endpoint(read, *arguments)
 
     def _failure(self, error: Exception) -> Response:
-        """The problem document for whatever went wrong; a bug is logged with its trace."""
+        """The problem document for whatever went wrong."""
         self._etag = None
-        answer = as_api_error(error)
         if isinstance(error, DAMAGE) and self._snapshot is not None:
-            self._app.reloader.report_damage(self._snapshot, error)
+            self._api.report_damage(self._snapshot, error)
         if isinstance(error, UnicodeDecodeError):
-            answer = ApiError("not-found", "the path is not UTF-8")
-        if answer is None:
-            log.error("request.crashed", request_id=self._request_id, exc_info=error)
-            answer = ApiError("internal-error", "the request could not be answered; the log has its trace")
-        body = problem_document(answer, self._request_id)
+            error = ApiError("not-found", "the path is not UTF-8")
+        answer = self._exchange.problem(error)
+        body = problem_document(answer, self._exchange.request_id)
         return Response(body, answer.status, PROBLEM_TYPE, [*answer.headers.items()])
 
     def _send(self, response: Response) -> None:
         if response.status in (200, 206) and self._headers.get("If-None-Match", "").strip() == "*":
             response = Response(b"", 304, headers=[each for each in response.headers if each[0] in _KEPT])
         self._add_headers(response)
-        standing = self._app.common_headers(self._headers.get("Origin"))
         bodiless = self._method == "HEAD" or response.status in (204, 304)
         line = ResponseStartLine("HTTP/1.1", response.status, responses.get(response.status, "Unknown"))
-        own = ReadHeaders(standing, response.headers)
+        own = ReadHeaders(self._context.origins.headers(self._headers.get("Origin")), response.headers)
         if response.status not in (204, 304):
             own["Content-Length"] = str(len(response.body))
         body = b"" if bodiless else response.body
         sent = self._connection.write_headers(line, own, body or None)
         sent.add_done_callback(_forget_closed_stream)
-        connection = cast("HTTP1Connection", self._connection)
-        self._app.authenticator.slow_clients.watch(connection.stream, sent, self._peer, len(body))
+        stream = cast("HTTP1Connection", self._connection).stream
+        self._exchange.watch(stream, sent, self._peer, len(body))
         self._connection.finish()
-        self._log_access(response.status)
+        self._finished(response.status)
 
     def _peer(self) -> str:
         context: Any = cast("HTTP1Connection", self._connection).context
-        return self._app.authenticator.peers.of(str(context.remote_ip), self._headers)
+        return self._context.peers.of(str(context.remote_ip), self._headers)
 
     def _add_headers(self, response: Response) -> None:
         headers = response.headers
-        headers.append(("X-Request-Id", self._request_id))
+        headers += self._exchange.headers()
         if response.body or self._method == "HEAD":
             headers.append(("Content-Type", response.content_type))
         if self._snapshot is not None:
@@ -258,17 +246,12 @@ class ReadDelegate(HTTPMessageDelegate):
         if self._etag is not None and not any(name == "ETag" for name, _ in headers):
             headers.append(("ETag", f"W/{self._etag}"))
             headers.append(("Cache-Control", "no-cache"))
-        if self._app.stopping:
-            headers.append(("Connection", "close"))
 
-    def _log_access(self, status: int) -> None:
-        more = {"commit": self._snapshot.commit[:12]} if self._snapshot is not None else {}
+    def _finished(self, status: int) -> None:
+        if self._snapshot is not None:
+            self._exchange.log_values["commit"] = self._snapshot.commit[:12]
         self._release()
-        label = self._route.label if self._route is not None else "none"
-        self._app.access_log.finished(
-            label, self._method, self._path, status, self._begun, self._request_id, more
-        )
-        self._app.request_ended()
+        self._exchange.finished(self._route.label if self._route is not None else "none", status)
 
     def _release(self) -> None:
         if self._snapshot is not None:
@@ -284,11 +267,6 @@ def require(headers: HTTPHeaders, media: str) -> None:
 
 def _gzip(body: bytes) -> bytes:
     return gzip.compress(body, GZIP_LEVEL, mtime=0)
-
-
-def _lend(snapshot: Snapshot, ask: Callable[[Reader], Answer]) -> Answer:
-    with snapshot.lend() as reader:
-        return ask(reader)
 
 
 def _forget_closed_stream(sent: asyncio.Future[None]) -> None:
