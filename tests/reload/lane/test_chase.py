@@ -8,13 +8,12 @@ import pytest
 
 from reload.lane.chase import Chase
 from reload.lane.journal import Journal
-from tests.reload.rig import on_a_loop
 
 OLD, NEW = "a" * 40, "b" * 40
 DEADLINE_S = 20
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_commit_is_looked_for_soon_however_long_the_one_before_has_to_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -37,7 +36,7 @@ async def test_a_commit_is_looked_for_soon_however_long_the_one_before_has_to_wa
     await chase.close()
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_commit_that_is_announced_again_is_looked_for_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
