@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from tornado.ioloop import IOLoop
 
 from tests.gitrepo import ISOLATION, GitRepo, run_git
 
@@ -40,6 +42,16 @@ def _isolated_git() -> Iterator[None]:
         for name, value in ISOLATION.items():
             patch.setenv(name, value)
         yield
+
+
+@pytest.fixture
+def io_loop() -> Iterator[IOLoop]:
+    """The event loop of a `gen_test`; at the end its tasks, generators and threads end, as in `asyncio.run`.
+
+    It replaces the fixture of pytest-tornado, which leaves them behind and calls what Tornado deprecates.
+    """
+    with asyncio.Runner() as runner:
+        yield IOLoop(asyncio_loop=runner.get_loop(), make_current=False)
 
 
 @pytest.fixture

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import fnmatch
-import functools
 import os
 import shutil
 import subprocess
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any
 
 from reload.build.builder import Builder, Policy
 from reload.lane.journal import Journal
@@ -35,20 +33,6 @@ FILES: dict[str, Content] = {
     **people(30),
     "notes/start.toml": 'text = "Where to begin"\n',
 }
-P = ParamSpec("P")
-
-
-def on_a_loop(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
-    """Run a test that is a coroutine on an event loop of its own."""
-
-    @functools.wraps(test)
-    def run(*arguments: P.args, **values: P.kwargs) -> None:
-        async def all_of_it() -> None:
-            await test(*arguments, **values)
-
-        asyncio.run(all_of_it())
-
-    return run
 
 
 class Remote(DataRemote):

@@ -21,7 +21,7 @@ from tests.reload.disk import FailingDisk
 from tests.reload.engine import opened
 from tests.reload.faults import Countdown, counted_clone
 from tests.reload.policies import build, contents
-from tests.reload.rig import Engine, Place, on_a_loop
+from tests.reload.rig import Engine, Place
 
 
 def edit(number: int) -> dict[str, str]:
@@ -50,7 +50,7 @@ def answers(engine: Engine) -> tuple[Any, ...]:
         (apsw.CorruptError, 23),
     ],
 )
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_disk_that_fails_at_any_moment_leaves_the_old_state_answering(
     place: Place, error: type[apsw.Error], stride: int
 ) -> None:
@@ -91,7 +91,7 @@ def test_a_build_from_scratch_on_a_failing_disk_raises_or_is_whole(
     assert failed > 5
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_state_file_that_is_overwritten_while_it_is_served_is_built_anew(place: Place) -> None:
     async with Engine(place) as engine:
         for path in place.state.glob("*.sqlite3"):
@@ -103,7 +103,7 @@ async def test_a_state_file_that_is_overwritten_while_it_is_served_is_built_anew
 
 
 @pytest.mark.parametrize("lost", ["people_fts_data", "people_fts_idx"])
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_search_index_that_is_broken_under_the_server_is_built_anew(place: Place, lost: str) -> None:
     async with Engine(place) as engine:
         with contextlib.closing(apsw.Connection(str(place.state / "current.sqlite3"))) as stranger:
@@ -124,7 +124,7 @@ def test_a_build_child_without_memory_for_sqlite_is_a_failed_build(place: Place,
 
 
 @pytest.mark.parametrize("step", ["fetch", "difference", "lock_refs", "commit"])
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_process_without_memory_goes_on_serving_what_it_had(place: Place, step: str) -> None:
     fault = OutOfMemory()
     async with Engine(place, clone_folder=counted_clone(fault)) as engine:
@@ -137,7 +137,7 @@ async def test_a_process_without_memory_goes_on_serving_what_it_had(place: Place
         await engine.forwards(new)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_process_without_file_handles_goes_on_serving_what_it_had(place: Place) -> None:
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     async with Engine(place) as engine:

@@ -15,7 +15,7 @@ from reload.lane.outcome import Outcome
 from reload.repository.disk import FREE_BYTES_MIN, free_bytes
 from tests.end_to_end.waiting import eventually
 from tests.gitrepo import run_git
-from tests.reload.rig import Engine, Place, on_a_loop
+from tests.reload.rig import Engine, Place
 from tests.small_disk import SmallDisk, small_disk
 
 DISK_BYTES = 32 << 20
@@ -42,7 +42,7 @@ def bulky(place: Place, number: int = 0) -> str:
     )
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_disk_that_fills_up_during_a_fetch_is_told_and_left_clean(
     place: Place, small: Callable[[str], SmallDisk]
 ) -> None:
@@ -56,7 +56,7 @@ async def test_a_disk_that_fills_up_during_a_fetch_is_told_and_left_clean(
         await engine.forwards(new)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_disk_without_room_for_a_lock_stops_the_move_and_nothing_else(
     place: Place, small: Callable[[str], SmallDisk]
 ) -> None:
@@ -71,7 +71,7 @@ async def test_a_disk_without_room_for_a_lock_stops_the_move_and_nothing_else(
         await engine.forwards(new)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_disk_that_fills_up_during_a_build_leaves_the_old_state_serving(
     place: Place, small: Callable[[str], SmallDisk]
 ) -> None:
@@ -100,7 +100,7 @@ def test_a_build_child_without_room_says_so(place: Place, small: Callable[[str],
         BuildChild().build(job, lambda done, total: None)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_packs_that_cannot_be_gathered_harm_nothing(
     place: Place, small: Callable[[str], SmallDisk]
 ) -> None:
@@ -123,7 +123,7 @@ async def test_packs_that_cannot_be_gathered_harm_nothing(
         assert engine.noted("repository.packed") != []
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_below_the_floor_nothing_is_fetched_and_git_is_not_even_started(place: Place) -> None:
     async with Engine(place, limits={"free_bytes_min": 1 << 62}) as engine:
         place.remote.vanish()  # a git that asked would be told that nothing is there

@@ -14,7 +14,7 @@ import pytest
 
 from reload.build.state_writer import LOG_BYTES_MAX
 from tests.gitrepo import run_git
-from tests.reload.rig import FILES, Engine, Place, on_a_loop
+from tests.reload.rig import FILES, Engine, Place
 
 # LIVESHEETS_RELOADS=2000 makes it the long run.
 RELOADS = int(os.environ.get("LIVESHEETS_RELOADS", "300"))
@@ -53,7 +53,7 @@ def taken(place: Place) -> dict[str, int]:
 
 
 @pytest.mark.timeout(120 + RELOADS)
-@on_a_loop
+@pytest.mark.gen_test(timeout=120 + RELOADS)
 async def test_reloads_leave_nothing_behind_that_grows(place: Place) -> None:
     commits = place.remote.author.commit_all(trees(RELOADS))
     author = place.remote.author

@@ -15,7 +15,7 @@ from reload.build.child import BuildChild, Job
 from reload.errors import BuildFailed
 from tests.end_to_end.waiting import eventually
 from tests.reload.faults import FailingGit
-from tests.reload.rig import Engine, Place, on_a_loop
+from tests.reload.rig import Engine, Place
 
 # LIVESHEETS_ORPHANS=1000 makes it the long run.
 RELOADS = int(os.environ.get("LIVESHEETS_ORPHANS", "15"))
@@ -47,7 +47,7 @@ def zombies() -> list[str]:
 
 
 @pytest.mark.timeout(120 + RELOADS)
-@on_a_loop
+@pytest.mark.gen_test
 async def test_git_that_dies_leaves_no_zombies_to_who_inherits_its_children(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

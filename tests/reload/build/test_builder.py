@@ -11,7 +11,7 @@ import pytest
 from reload.build.builder import Policy
 from reload.errors import DeletionsHeld, RepositoryError
 from tests.reload.faults import Countdown, FailingGit, counted_clone, counted_folder
-from tests.reload.rig import Engine, Place, counts, on_a_loop
+from tests.reload.rig import Engine, Place, counts
 
 BAD = {"people/p03.toml": "slug = = 1\n", "notes/bad.toml": "x\n"}
 GOOD = {"people/p03.toml": 'slug = "p03"\n', "notes/bad.toml": None}
@@ -32,7 +32,7 @@ def forget_state(place: Place) -> None:
 # -- what a commit may be refused for -----------------------------------------------------------------
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_an_unreadable_commit_is_rejected_every_time_and_built_once(place: Place) -> None:
     async with Engine(place) as engine:
         bad = place.remote.push(BAD)
@@ -50,7 +50,7 @@ async def test_an_unreadable_commit_is_rejected_every_time_and_built_once(place:
         assert counts(await engine.forwards(good)) == {"people": (0, 1, 0)}
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_an_unreadable_commit_is_rejected_again_after_a_restart(place: Place) -> None:
     async with Engine(place) as engine:
         bad = place.remote.push(BAD)
@@ -61,7 +61,7 @@ async def test_an_unreadable_commit_is_rejected_again_after_a_restart(place: Pla
         assert (await engine.refuses("data-rejected")).problems == before.problems
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_commit_is_rejected_alike_from_scratch_and_by_difference(place: Place) -> None:
     async with Engine(place) as engine:
         place.remote.push(BAD)
@@ -73,7 +73,7 @@ async def test_a_commit_is_rejected_alike_from_scratch_and_by_difference(place: 
         assert from_scratch.problems == by_difference.problems
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_mass_deletion_is_held_every_time_until_somebody_consents(place: Place) -> None:
     async with Engine(place) as engine:
         new = place.remote.push(MOST_PEOPLE)
@@ -84,13 +84,13 @@ async def test_a_mass_deletion_is_held_every_time_until_somebody_consents(place:
         assert counts(await engine.forwards(new, "deletions")) == {"people": (0, 0, 16)}
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_mass_deletion_is_served_where_that_is_the_policy(place: Place) -> None:
     async with Engine(place, policy=Policy(allow_deletions=True)) as engine:
         await engine.forwards(place.remote.push({".gitsheets/people.toml": None}))
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_mass_deletion_is_held_too_where_the_state_file_is_lost(place: Place) -> None:
     async with Engine(place) as engine:
         new = place.remote.push({**MOST_PEOPLE, "people/new.toml": ""})
@@ -100,7 +100,7 @@ async def test_a_mass_deletion_is_held_too_where_the_state_file_is_lost(place: P
         await engine.forwards(new, "deletions")
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_mass_deletion_goes_unnoticed_by_nobody_who_makes_it_in_two_pushes(place: Place) -> None:
     """What counts is the difference to what is served, however many commits lie between."""
     async with Engine(place) as engine:
@@ -110,7 +110,7 @@ async def test_a_mass_deletion_goes_unnoticed_by_nobody_who_makes_it_in_two_push
         await engine.refuses("deletions-held")
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_state_folder_that_cannot_be_written_fails_the_build_and_heals(place: Place) -> None:
     async with Engine(place) as engine:
         new = place.remote.push(edit(1))
@@ -123,7 +123,7 @@ async def test_a_state_folder_that_cannot_be_written_fails_the_build_and_heals(p
         assert counts(await engine.forwards(new)) == {"notes": (1, 1, 0)}
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_the_state_folder_may_be_deleted_at_any_time(place: Place) -> None:
     async with Engine(place) as engine:
         for number in range(3):
@@ -150,7 +150,7 @@ class FailAt(Countdown):
 ERRORS = [OSError("injected"), RepositoryError("injected"), MemoryError("injected"), ValueError("injected")]
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_an_error_at_any_step_leaves_all_as_it_was(place: Place) -> None:
     countdown, failed = Countdown(), set()
     engine = Engine(place, clone_folder=counted_clone(countdown), folder=counted_folder(countdown))
@@ -175,7 +175,7 @@ async def test_an_error_at_any_step_leaves_all_as_it_was(place: Place) -> None:
     "step",
     ["before new", "after keep", "before point_at", "after point_at", "lock_refs", "commit"],
 )
-@on_a_loop
+@pytest.mark.gen_test
 async def test_an_error_at_any_step_of_building_anew_leaves_all_as_it_was(place: Place, step: str) -> None:
     fault = FailAt()
     async with Engine(place, clone_folder=counted_clone(fault), folder=counted_folder(fault)) as engine:
@@ -189,7 +189,7 @@ async def test_an_error_at_any_step_of_building_anew_leaves_all_as_it_was(place:
 
 
 @pytest.mark.parametrize("fault", ["exit 128", "kill -9 $$"])
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_git_that_dies_at_any_call_is_made_good(
     place: Place, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:
@@ -214,7 +214,7 @@ async def test_a_git_that_dies_at_any_call_is_made_good(
     assert number > 5
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_git_that_is_killed_between_locking_and_moving_moves_nothing_else(place: Place) -> None:
     class Killing(Countdown):
         """Kills the git that holds the locks, just before it is told to move."""
@@ -235,7 +235,7 @@ async def test_a_git_that_is_killed_between_locking_and_moving_moves_nothing_els
         assert counts(await engine.forwards(new)) == {"notes": (1, 1, 0)}
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_commit_that_lands_while_a_reload_builds_is_not_lost(place: Place) -> None:
     landed: list[str] = []
 
@@ -258,7 +258,7 @@ async def test_a_commit_that_lands_while_a_reload_builds_is_not_lost(place: Plac
 
 
 @pytest.mark.parametrize("many", [1, 5_001])
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_swap_that_failed_is_counted_right_the_next_time(place: Place, many: int) -> None:
     """With many files the state file is built from scratch, and the one before is gone back to."""
     fault = FailAt()

@@ -12,7 +12,7 @@ import pytest
 from reload.snapshot.state_file import APPLICATION_ID
 from reload.snapshot.state_folder import CURRENT, StateFolder
 from tests.gitrepo import run_git
-from tests.reload.rig import Engine, Place, on_a_loop
+from tests.reload.rig import Engine, Place
 
 OTHER_ID = APPLICATION_ID + 1
 EDIT = {"notes/start.toml": 'text = "Ours"\n'}
@@ -46,7 +46,7 @@ def tamper(place: Place, statement: str) -> None:
     db.close()
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_unchanged_data_is_served_without_a_build(place: Place) -> None:
     async with warm(place) as engine:
         assert (await engine.reload()).outcome == "in-sync"
@@ -55,7 +55,7 @@ async def test_unchanged_data_is_served_without_a_build(place: Place) -> None:
         assert engine.noted("state.unfit") == []
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_unchanged_data_is_served_while_the_remote_is_away(place: Place) -> None:
     place.remote.vanish()
     async with warm(place) as engine:
@@ -64,7 +64,7 @@ async def test_unchanged_data_is_served_while_the_remote_is_away(place: Place) -
         assert builds(engine) == 0
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_what_was_pushed_meanwhile_is_added_by_difference(place: Place) -> None:
     new = place.remote.push(EDIT)
     async with warm(place) as engine:
@@ -72,7 +72,7 @@ async def test_what_was_pushed_meanwhile_is_added_by_difference(place: Place) ->
         assert builds(engine) == 0
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_state_file_of_another_commit_is_brought_to_the_branch(place: Place) -> None:
     old = place.remote.head
     async with Engine(place) as engine:
@@ -145,7 +145,7 @@ UNFIT: dict[str, tuple[Callable[[Place], None], str]] = {
 
 
 @pytest.mark.parametrize("kind", UNFIT)
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_state_file_that_does_not_fit_is_built_anew_and_the_note_says_why(
     place: Place, kind: str
 ) -> None:
@@ -164,7 +164,7 @@ async def test_a_state_file_that_does_not_fit_is_built_anew_and_the_note_says_wh
         assert builds(engine) == 0
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_folder_in_the_place_of_the_link_fails_the_build_and_says_so(place: Place) -> None:
     _in_the_way(place)
     async with warm(place) as engine:
@@ -176,7 +176,7 @@ async def test_a_folder_in_the_place_of_the_link_fails_the_build_and_says_so(pla
         engine.is_whole(place.remote.head)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_bad_head_on_the_remote_leaves_the_last_good_commit_served(place: Place) -> None:
     old = place.remote.head
     place.remote.push({"notes/bad.toml": "= x\n"})
@@ -185,7 +185,7 @@ async def test_a_bad_head_on_the_remote_leaves_the_last_good_commit_served(place
         await engine.refuses("data-rejected")
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_first_start_with_a_bad_head_serves_nothing_and_heals(new_place: Place) -> None:
     new_place.remote.push({"notes/bad.toml": "= x\n"})
     async with Engine(new_place) as engine:
@@ -197,7 +197,7 @@ async def test_a_first_start_with_a_bad_head_serves_nothing_and_heals(new_place:
         await engine.forwards(good)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_first_start_without_the_remote_waits_for_it(new_place: Place) -> None:
     new_place.remote.vanish()
     async with Engine(new_place) as engine:
@@ -207,14 +207,14 @@ async def test_a_first_start_without_the_remote_waits_for_it(new_place: Place) -
         await engine.forwards(new_place.remote.head)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_an_empty_folder_is_cloned_into(new_place: Place) -> None:
     new_place.git_dir.mkdir()
     async with Engine(new_place) as engine:
         await engine.forwards(new_place.remote.head)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_without_a_remote_the_local_branch_is_served_as_it_moves(place: Place) -> None:
     async with Engine(place, remote=None) as engine:
         outcome = await engine.reload()
@@ -227,7 +227,7 @@ async def test_without_a_remote_the_local_branch_is_served_as_it_moves(place: Pl
         assert engine.journal.remote.last_reached_at is None
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_without_a_remote_an_empty_repository_becomes_ready_by_its_first_commit(place: Place) -> None:
     shutil.rmtree(place.git_dir)
     shutil.rmtree(place.state)
@@ -238,7 +238,7 @@ async def test_without_a_remote_an_empty_repository_becomes_ready_by_its_first_c
         await engine.forwards(place.remote.head)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_state_file_with_a_rotten_page_hinders_no_large_reload(place: Place) -> None:
     async with warm(place):
         pass

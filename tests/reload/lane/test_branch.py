@@ -11,7 +11,7 @@ import pytest
 import reload
 from reload import Branch, DerivationFailed, Difference, DirectoryInUse, ReloadError, Snapshot, open_branch
 from tests.end_to_end.waiting import eventually
-from tests.reload.rig import Place, on_a_loop
+from tests.reload.rig import Place
 
 BAD = {"notes/bad.toml": "x = \n"}
 
@@ -47,7 +47,7 @@ def test_every_public_name_is_there_and_documented() -> None:
         _ = reload.nothing
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_branch_is_opened_asked_and_reloaded(place: Place) -> None:
     async with await opened(place) as branch:
         snapshot = branch.snapshot
@@ -66,7 +66,7 @@ async def test_a_branch_is_opened_asked_and_reloaded(place: Place) -> None:
     assert place.processes() == {}
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_branch_is_served_by_one_process(place: Place) -> None:
     async with await opened(place):
         with pytest.raises(DirectoryInUse):
@@ -75,7 +75,7 @@ async def test_a_branch_is_served_by_one_process(place: Place) -> None:
         pass
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_branch_whose_first_commit_cannot_be_served_is_not_opened(place: Place) -> None:
     shutil.rmtree(place.git_dir)
     place.remote.push(BAD)
@@ -86,7 +86,7 @@ async def test_a_branch_whose_first_commit_cannot_be_served_is_not_opened(place:
         assert branch.snapshot is not None
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_derived_state_changes_together_with_the_snapshot(place: Place) -> None:
     history = History()
     async with await opened(place, derive={"titles": titles, "calls": history}) as branch:
@@ -109,7 +109,7 @@ async def test_derived_state_changes_together_with_the_snapshot(place: Place) ->
         assert history.calls[2][1:] == (2, {"notes": (0, 0, 1)}, [("removed", "a")])
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_derivation_that_fails_refuses_the_commit(place: Place) -> None:
     history = History()
     async with await opened(place, derive={"calls": history}) as branch:
@@ -133,7 +133,7 @@ async def test_a_derivation_that_fails_refuses_the_commit(place: Place) -> None:
         eventually(lambda: not place.leftovers(), "what is half-written is finished or removed")
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_derivation_that_fails_at_the_first_load_leaves_nothing_open(place: Place) -> None:
     history = History()
     history.fails = True
@@ -145,7 +145,7 @@ async def test_a_derivation_that_fails_at_the_first_load_leaves_nothing_open(pla
         assert branch.snapshot.derived["calls"] == 1
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_warm_start_and_a_rebuild_derive_too(place: Place) -> None:
     async with await opened(place):
         pass

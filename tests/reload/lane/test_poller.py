@@ -12,7 +12,7 @@ import pytest
 
 from reload.lane.outcome import Outcome, Trigger
 from reload.lane.poller import BACKOFF_FACTOR_MAX, JITTER, Poller
-from tests.reload.rig import Engine, Place, on_a_loop
+from tests.reload.rig import Engine, Place
 
 NOW = datetime(2024, 1, 2, tzinfo=UTC)
 SECONDS = 100.0
@@ -54,7 +54,7 @@ async def until(look: Callable[[], Any]) -> None:
             await asyncio.sleep(0.005)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_without_an_interval_nothing_is_polled() -> None:
     off = poller(0)
     assert off.next_at is None
@@ -63,7 +63,7 @@ async def test_without_an_interval_nothing_is_polled() -> None:
     off.stop()
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_the_wait_is_one_interval_give_or_take_and_differs_every_time() -> None:
     made, seen = poller(), set()
     for _ in range(20):
@@ -74,7 +74,7 @@ async def test_the_wait_is_one_interval_give_or_take_and_differs_every_time() ->
     made.stop()
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_the_wait_doubles_with_every_failure_up_to_a_bound_and_is_short_again_after_success() -> None:
     made = poller()
     for failures in range(1, 12):
@@ -90,7 +90,7 @@ async def test_the_wait_doubles_with_every_failure_up_to_a_bound_and_is_short_ag
 @pytest.mark.parametrize(
     "outcome", ["diverged", "rewound", "data-rejected", "deletions-held", "branch-missing"]
 )
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_remote_that_answers_is_asked_as_often_as_ever(outcome: str) -> None:
     made = poller()
     made.observe(FAILED)
@@ -99,7 +99,7 @@ async def test_a_remote_that_answers_is_asked_as_often_as_ever(outcome: str) -> 
     made.stop()
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_remote_that_was_not_reached_for_another_reason_is_asked_less_often() -> None:
     made = poller()
     made.observe(replace(DONE, outcome="build-failed", answered=False))
@@ -107,7 +107,7 @@ async def test_a_remote_that_was_not_reached_for_another_reason_is_asked_less_of
     made.stop()
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_what_never_asked_the_remote_postpones_nothing() -> None:
     made = poller()
     before = made.next_at
@@ -118,7 +118,7 @@ async def test_what_never_asked_the_remote_postpones_nothing() -> None:
     made.stop()
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_poller_that_was_stopped_stays_so() -> None:
     made = poller()
     made.stop()
@@ -126,7 +126,7 @@ async def test_a_poller_that_was_stopped_stays_so() -> None:
     assert made.next_at is None
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_poll_follows_the_other_even_if_nobody_observes() -> None:
     idle = Idle()
     made = Poller(idle, 0.01)  # type: ignore[arg-type]
@@ -138,7 +138,7 @@ async def test_a_poll_follows_the_other_even_if_nobody_observes() -> None:
     assert idle.polls <= polls + 1
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_lost_webhook_is_made_good_by_the_next_poll(place: Place) -> None:
     pollers: list[Poller] = []
     observers = [lambda outcome: [each.observe(outcome) for each in pollers]]

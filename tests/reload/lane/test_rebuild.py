@@ -7,7 +7,7 @@ import pytest
 
 from reload.lane.outcome import Trigger
 from reload.snapshot.state_folder import StateFolder
-from tests.reload.rig import Engine, Place, on_a_loop
+from tests.reload.rig import Engine, Place
 
 DAMAGE = apsw.CorruptError("database disk image is malformed")
 
@@ -32,7 +32,7 @@ async def repaired(engine: Engine) -> None:
     await task
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_whoever_finds_the_damage_it_is_repaired_once(place: Place) -> None:
     async with Engine(place, folder=Failing) as engine:
         before, damaged = engine.view(), engine.snapshots.current
@@ -47,7 +47,7 @@ async def test_whoever_finds_the_damage_it_is_repaired_once(place: Place) -> Non
         assert "malformed" in engine.noted("state.unfit")[-1]["reason"]
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_repair_that_fails_is_tried_again_by_itself(place: Place) -> None:
     async with Engine(place, folder=Failing) as engine:
         engine.folder.fails = 3
@@ -58,7 +58,7 @@ async def test_a_repair_that_fails_is_tried_again_by_itself(place: Place) -> Non
         assert [each.outcome for each in engine.outcomes[1:]] == ["build-failed"] * 3 + ["in-sync"]
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_push_repairs_what_it_replaces(place: Place) -> None:
     async with Engine(place, folder=Failing) as engine:
         engine.folder.fails = 1
@@ -70,7 +70,7 @@ async def test_a_push_repairs_what_it_replaces(place: Place) -> None:
         engine.is_whole(new)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_damage_of_what_is_served_no_more_is_no_reason_to_build(place: Place) -> None:
     async with Engine(place, folder=Failing) as engine:
         old = engine.snapshots.current
@@ -87,7 +87,7 @@ async def test_damage_of_what_is_served_no_more_is_no_reason_to_build(place: Pla
         ({f"people/p{number:02}.toml": None for number in range(1, 30)}, "deletions-held"),
     ],
 )
-@on_a_loop
+@pytest.mark.gen_test
 async def test_what_is_served_is_repaired_although_the_branch_is_refused(
     place: Place, refused: dict[str, str | None], outcome: str
 ) -> None:

@@ -6,12 +6,14 @@ import asyncio
 import threading
 from typing import Any
 
+import pytest
+
 from reload.lane.outcome import Outcome, Trigger
 from reload.snapshot.query.query import Query
 from reload.snapshot.snapshot import Snapshots
 from tests.reload.faults import Countdown, counted_clone
 from tests.reload.hosts import SilentHost
-from tests.reload.rig import Engine, Place, counts, on_a_loop
+from tests.reload.rig import Engine, Place, counts
 
 CALLERS = 1_000
 
@@ -51,7 +53,7 @@ def gated(place: Place, gate: Gate, **values: Any) -> Engine:
     return Engine(place, clone_folder=counted_clone(gate), **values)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_nothing_new_is_in_sync(place: Place) -> None:
     async with Engine(place) as engine:
         outcome = await engine.reload()
@@ -59,7 +61,7 @@ async def test_nothing_new_is_in_sync(place: Place) -> None:
         engine.is_whole(place.remote.head)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_push_is_served_and_counted(place: Place) -> None:
     async with Engine(place) as engine:
         new = place.remote.push(edit(1) | {"notes/a.toml": "x = 1\n", "people/p01.toml": None})
@@ -79,7 +81,7 @@ async def queued(engine: Engine) -> None:
 # -- sharing ----------------------------------------------------------------------------------------
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_thousand_callers_at_once_share_two_reloads_and_get_true_answers(place: Place) -> None:
     gate = Gate()
     async with gated(place, gate) as engine:
@@ -100,7 +102,7 @@ async def test_a_thousand_callers_at_once_share_two_reloads_and_get_true_answers
         engine.is_whole(second)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_caller_is_never_answered_by_a_fetch_that_began_before_it_asked(place: Place) -> None:
     gate = Gate()
     async with gated(place, gate) as engine:
@@ -116,7 +118,7 @@ async def test_a_caller_is_never_answered_by_a_fetch_that_began_before_it_asked(
         assert (outcome.outcome, outcome.new_commit, outcome.trigger) == ("fast-forwarded", new, Trigger.POLL)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_commit_that_is_announced_while_the_one_before_is_built_is_served(place: Place) -> None:
     gate = Gate()
     async with gated(place, gate) as engine:
@@ -134,7 +136,7 @@ async def test_a_commit_that_is_announced_while_the_one_before_is_built_is_serve
         engine.is_whole(new)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_consent_is_not_given_to_the_reload_that_runs_already(place: Place) -> None:
     start = place.remote.head
     gate = Gate()
@@ -152,7 +154,7 @@ async def test_consent_is_not_given_to_the_reload_that_runs_already(place: Place
         assert ((await consenting).outcome, (await consenting).new_commit) == ("rewritten", other)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_whoever_joins_the_first_load_gets_a_fetch_all_the_same(place: Place) -> None:
     new = place.remote.push(edit(1))
     gate = Gate("local_commit")
@@ -170,7 +172,7 @@ async def test_whoever_joins_the_first_load_gets_a_fetch_all_the_same(place: Pla
         await engine.__aexit__()
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_what_is_served_already_costs_no_fetch_and_waits_for_nobody(place: Place) -> None:
     gate = Gate()
     async with gated(place, gate) as engine:
@@ -189,7 +191,7 @@ async def test_what_is_served_already_costs_no_fetch_and_waits_for_nobody(place:
 # -- callers and others that go wrong -------------------------------------------------------------------
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_caller_that_goes_away_takes_nobody_s_reload_with_it(place: Place) -> None:
     gate = Gate()
     async with gated(place, gate) as engine:
@@ -205,7 +207,7 @@ async def test_a_caller_that_goes_away_takes_nobody_s_reload_with_it(place: Plac
         assert all(call.cancelled() for call in calls[:2])
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_reload_goes_on_when_every_caller_has_gone(place: Place) -> None:
     gate = Gate()
     async with gated(place, gate) as engine:
@@ -220,7 +222,7 @@ async def test_a_reload_goes_on_when_every_caller_has_gone(place: Place) -> None
         engine.is_whole(new)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_reload_that_is_cancelled_itself_gives_everything_back(place: Place) -> None:
     gate = Gate()
     async with gated(place, gate) as engine:
@@ -244,7 +246,7 @@ def _running_reload() -> asyncio.Task[Any]:
     return min(tasks, key=lambda task: int(task.get_name().rpartition("-")[2]))
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_stop_ends_the_fetch_that_runs_and_leaves_nothing(place: Place) -> None:
     with SilentHost() as host:
         engine = Engine(place, remote=host.url)
@@ -259,7 +261,7 @@ async def test_a_stop_ends_the_fetch_that_runs_and_leaves_nothing(place: Place) 
     assert place.leftovers() == []
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_an_observer_that_raises_undoes_nothing(place: Place) -> None:
     complaints: list[dict[str, Any]] = []
     told: list[Outcome] = []
@@ -279,7 +281,7 @@ async def test_an_observer_that_raises_undoes_nothing(place: Place) -> None:
         assert (await engine.reload()).ok
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_an_old_snapshot_that_cannot_be_put_away_undoes_nothing(place: Place) -> None:
     class Careless(Snapshots):
         """Breaks after the swap."""
@@ -297,7 +299,7 @@ async def test_an_old_snapshot_that_cannot_be_put_away_undoes_nothing(place: Pla
         assert len(complaints) == 3
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_slow_reader_finishes_on_the_snapshot_that_it_began_with(place: Place) -> None:
     async with Engine(place) as engine:
         old, before = engine.snapshots.current, engine.view()["rows"]["notes"]
@@ -316,7 +318,7 @@ async def test_a_slow_reader_finishes_on_the_snapshot_that_it_began_with(place: 
 # -- announced commits ----------------------------------------------------------------------------------
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_an_announced_commit_that_comes_late_is_served_without_another_call(place: Place) -> None:
     async with Engine(place) as engine:
         place.remote.author.write(edit(1))
@@ -337,7 +339,7 @@ async def test_an_announced_commit_that_comes_late_is_served_without_another_cal
         assert engine.journal.fresh
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_an_announced_commit_has_arrived_even_where_it_is_refused(place: Place) -> None:
     async with Engine(place) as engine:
         place.remote.author.write({"notes/bad.toml": "= x\n"})

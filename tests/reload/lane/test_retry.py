@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from reload.lane.retry import Retry
-from tests.reload.rig import on_a_loop
 
 DEADLINE_S = 20
 
@@ -31,7 +32,7 @@ def retry(wanted: Wanted, first_s: float, *, at_once: bool = False) -> Retry:
     return Retry(wanted, lambda: wanted.is_needed, first_s=first_s, max_s=0.02, at_once=at_once)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_an_action_is_repeated_until_it_is_not_needed() -> None:
     wanted = Wanted(5)
     repeated = retry(wanted, 0.001)
@@ -42,7 +43,7 @@ async def test_an_action_is_repeated_until_it_is_not_needed() -> None:
     assert wanted.left == 0
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_the_first_call_comes_at_once_where_that_is_asked_for() -> None:
     wanted = Wanted(1)
     repeated = retry(wanted, 600, at_once=True)
@@ -52,7 +53,7 @@ async def test_the_first_call_comes_at_once_where_that_is_asked_for() -> None:
     await repeated.close()
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_restart_ends_a_long_wait() -> None:
     wanted = Wanted(1)
     repeated = retry(wanted, 600)
@@ -67,7 +68,7 @@ async def test_a_restart_ends_a_long_wait() -> None:
     await repeated.close()
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_an_action_that_asks_for_itself_is_repeated_once_at_a_time() -> None:
     calls: list[int] = []
 

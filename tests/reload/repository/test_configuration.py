@@ -12,7 +12,7 @@ from reload.errors import RepositoryError
 from reload.repository.clone_folder import CloneFolder
 from reload.repository.configuration import COPY
 from tests.gitrepo import GitRepo, run_git
-from tests.reload.rig import Engine, Place, on_a_loop
+from tests.reload.rig import Engine, Place
 
 EDIT = {"notes/start.toml": 'text = "Ours"\n'}
 
@@ -22,7 +22,7 @@ def opened(place: Place) -> None:
     CloneFolder(place.git_dir, str(place.remote.path), "main", 20).open().close()
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_planted_configuration_runs_nothing_and_leads_nowhere(place: Place) -> None:
     trap, spool = place.folder / "trap", place.folder / "sprung"
     trap.write_text(f'#!/bin/sh\necho "$0 $*" >> "{spool}"\nexit 1\n')
@@ -77,7 +77,7 @@ def _plant(place: Place, trap: Path, included: Path) -> None:
     (place.git_dir / "config.worktree").write_text(f'[core]\n\tsshCommand = "{trap}"\n')
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_mirror_clone_is_not_moved_by_a_fetch(place: Place) -> None:
     shutil.rmtree(place.git_dir)
     run_git(place.folder, "clone", "-q", "--mirror", str(place.remote.path), str(place.git_dir))
@@ -137,7 +137,7 @@ def test_a_broken_configuration_is_refused_in_words(place: Place) -> None:
         opened(place)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_variables_of_a_git_hook_lead_nowhere(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     other = GitRepo.create(place.folder / "another")
     for name in ("GIT_DIR", "GIT_OBJECT_DIRECTORY", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_COMMON_DIR"):

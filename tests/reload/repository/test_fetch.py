@@ -15,7 +15,7 @@ from reload.repository.fetch_failure import fetch_failure
 from tests.end_to_end.waiting import eventually
 from tests.gitrepo import run_git
 from tests.reload.hosts import EndlessHost, Fault, GitHost
-from tests.reload.rig import Engine, Place, alive, on_a_loop
+from tests.reload.rig import Engine, Place, alive
 
 CAP_BYTES = 1 << 20
 
@@ -76,7 +76,7 @@ def malformed(place: Place) -> dict[str, str]:
     return trees
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_malformed_object_is_refused_by_name_and_the_next_good_commit_is_served(place: Place) -> None:
     good = place.remote.head
     async with Engine(place) as engine:
@@ -93,7 +93,7 @@ async def test_a_malformed_object_is_refused_by_name_and_the_next_good_commit_is
         await engine.forwards(place.remote.push({"notes/a.toml": ""}))
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_what_old_histories_have_is_no_fault(place: Place) -> None:
     tree = with_root(place)
     padded = with_root(place, ("040000", tree, "zz"))
@@ -114,7 +114,7 @@ async def test_what_old_histories_have_is_no_fault(place: Place) -> None:
         await engine.forwards(head_at(place, tree, end="nul: \0"))
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_pack_beyond_the_cap_is_refused_and_the_next_reload_works(place: Place) -> None:
     good = place.remote.head
     async with Engine(place, limits={"pack_bytes_max": CAP_BYTES}) as engine:
@@ -128,7 +128,7 @@ async def test_a_pack_beyond_the_cap_is_refused_and_the_next_reload_works(place:
         await engine.forwards(place.remote.push({"photos/large.bin": _noise(CAP_BYTES // 2)}))
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_pack_without_end_is_ended(place: Place) -> None:
     with EndlessHost() as host:
         async with Engine(place, remote=host.url, limits={"pack_bytes_max": CAP_BYTES}) as engine:
@@ -146,7 +146,7 @@ def test_what_unfolds_to_more_than_the_memory_allowed_is_refused(place: Place) -
     assert fetch_failure(caught.value).reason == "out-of-memory"
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_first_clone_beyond_the_cap_serves_nothing_and_heals_with_a_larger_one(place: Place) -> None:
     place.remote.push({"photos/large.bin": _noise(2 * CAP_BYTES)})
     run_git(place.git_dir, "update-ref", "-d", "refs/heads/main")
@@ -165,7 +165,7 @@ def _noise(size: int) -> bytes:
         return source.read(size)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_branch_that_is_a_name_for_another_is_stored_as_a_commit(place: Place) -> None:
     async with Engine(place) as engine:
         run_git(place.remote.path, "branch", "other", "main")
@@ -209,7 +209,7 @@ def ssh(place: Place, monkeypatch: pytest.MonkeyPatch, body: str) -> Path:
         ("git@h: Permission denied (publickey).", "auth-failed"),
     ],
 )
-@on_a_loop
+@pytest.mark.gen_test
 async def test_what_ssh_says_is_told_by_its_reason_and_it_never_asks(
     place: Place, monkeypatch: pytest.MonkeyPatch, words: str, expected: str
 ) -> None:
@@ -222,7 +222,7 @@ async def test_what_ssh_says_is_told_by_its_reason_and_it_never_asks(
 
 
 @pytest.mark.parametrize("before", ["", "printf '0032'"])
-@on_a_loop
+@pytest.mark.gen_test
 async def test_an_ssh_that_hangs_is_ended_in_time(
     place: Place, monkeypatch: pytest.MonkeyPatch, before: str
 ) -> None:

@@ -16,7 +16,7 @@ from tests.end_to_end.waiting import DEADLINE_S, eventually
 from tests.gitrepo import GitRepo, run_git
 from tests.ports import free_port
 from tests.reload.hosts import Fault, GitHost, HttpHost, SilentHost
-from tests.reload.rig import Engine, Place, on_a_loop, running
+from tests.reload.rig import Engine, Place, running
 from tests.small_disk import small_disk
 
 SHORT_S = 0.8
@@ -49,7 +49,7 @@ async def heals(place: Place) -> None:
         engine.is_whole(place.remote.head)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_remote_that_is_gone_is_not_found_and_heals_when_it_is_back(place: Place) -> None:
     async with Engine(place) as engine:
         new = place.remote.push({"notes/a.toml": ""})
@@ -60,13 +60,13 @@ async def test_a_remote_that_is_gone_is_not_found_and_heals_when_it_is_back(plac
         await engine.forwards(new, announced=new)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_folder_that_is_no_repository_is_not_found(place: Place) -> None:
     async with Engine(place, remote=place.folder) as engine:
         assert reason(await engine.refuses("fetch-failed")) == "not-found"
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_repository_that_became_read_only_is_told_and_heals(place: Place) -> None:
     with small_disk(place.git_dir, 16 << 20) as disk:
         async with Engine(place, limits={"free_bytes_min": 0}) as engine:
@@ -78,7 +78,7 @@ async def test_a_repository_that_became_read_only_is_told_and_heals(place: Place
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_remote_of_another_user_is_told_with_what_mends_it(place: Place) -> None:
     async with Engine(place) as engine:
         os.chown(place.remote.path, 12_345, 12_345)
@@ -90,7 +90,7 @@ async def test_a_remote_of_another_user_is_told_with_what_mends_it(place: Place)
         await engine.forwards(place.remote.push({"notes/a.toml": ""}))
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_port_where_nobody_listens_is_unreachable(place: Place) -> None:
     async with Engine(place, remote=f"git://127.0.0.1:{free_port()}/data") as engine:
         outcome = await engine.refuses("fetch-failed")
@@ -109,7 +109,7 @@ async def test_a_port_where_nobody_listens_is_unreachable(place: Place) -> None:
         (503, "host-error"),
     ],
 )
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_host_that_says_no_is_told_by_its_reason(place: Place, status: int, expected: str) -> None:
     with HttpHost(status, WWW_Authenticate="Basic", Retry_After="1") as host:
         async with Engine(place, remote=host.url) as engine:
@@ -117,7 +117,7 @@ async def test_a_host_that_says_no_is_told_by_its_reason(place: Place, status: i
             assert len(host.paths) == 1  # nothing is guessed, nothing tried again
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_redirect_is_not_followed(place: Place) -> None:
     with HttpHost(500) as other, HttpHost(302, Location=f"{other.url}/info/refs") as host:
         async with Engine(place, remote=host.url) as engine:
@@ -125,7 +125,7 @@ async def test_a_redirect_is_not_followed(place: Place) -> None:
         assert other.paths == []
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_redirect_in_the_midst_of_a_fetch_is_not_followed(place: Place) -> None:
     place.remote.push({"notes/a.toml": ""})
     with HttpHost(500) as other:
@@ -138,7 +138,7 @@ async def test_a_redirect_in_the_midst_of_a_fetch_is_not_followed(place: Place) 
 
 
 @pytest.mark.parametrize("scheme", ["git", "http"])
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_host_that_accepts_and_stays_silent_is_given_up_in_time(place: Place, scheme: str) -> None:
     with SilentHost() as host:
         url = host.url.replace("git://", f"{scheme}://")
@@ -152,7 +152,7 @@ async def test_a_host_that_accepts_and_stays_silent_is_given_up_in_time(place: P
 @pytest.mark.parametrize(
     ("kind", "after"), [("silence", 60), ("silence", 3_000), ("drip", 0), ("drip", 3_000)]
 )
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_host_that_stalls_is_given_up_in_time_and_leaves_nothing(
     place: Place, kind: str, after: int
 ) -> None:
@@ -166,7 +166,7 @@ async def test_a_host_that_stalls_is_given_up_in_time_and_leaves_nothing(
 
 @pytest.mark.parametrize("after", [500, 3_000])
 @pytest.mark.parametrize("kind", ["hang-up", "garble"])
-@on_a_loop
+@pytest.mark.gen_test
 async def test_what_arrives_broken_is_not_used_and_is_no_damage_of_ours(
     place: Place, kind: str, after: int
 ) -> None:
@@ -193,7 +193,7 @@ async def pruned_on_its_way(place: Place) -> AsyncIterator[tuple[Engine, asyncio
             yield engine, reload, host
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_what_another_git_prunes_on_its_way_is_fetched_again(place: Place) -> None:
     async with pruned_on_its_way(place) as (engine, reload, host):
         host.go_on()
@@ -201,7 +201,7 @@ async def test_what_another_git_prunes_on_its_way_is_fetched_again(place: Place)
         engine.is_whole(place.remote.head)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_what_lies_about_while_another_git_runs_is_removed_by_a_later_reload(place: Place) -> None:
     async with pruned_on_its_way(place) as (engine, reload, host):
         litter = place.git_dir / "objects" / "pack" / "tmp_idx_aB3"
@@ -214,7 +214,7 @@ async def test_what_lies_about_while_another_git_runs_is_removed_by_a_later_relo
         engine.is_whole(place.remote.head)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_remote_that_lost_an_object_is_not_followed_and_no_damage_of_ours(place: Place) -> None:
     async with Engine(place) as engine:
         place.remote.push({"notes/a.toml": "x = 1\n"})
@@ -228,7 +228,7 @@ def _remove_object(repository: Path, oid: str) -> None:
     (repository / "objects" / oid[:2] / oid[2:]).unlink()
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_remote_of_another_object_format_is_refused_in_words(place: Place) -> None:
     run_git(place.folder, "init", "-q", "--object-format=sha256", "-b", "main", "other")
     other = GitRepo(place.folder / "other")
@@ -238,7 +238,7 @@ async def test_a_remote_of_another_object_format_is_refused_in_words(place: Plac
         assert reason(await engine.refuses("fetch-failed")) == "object-format"
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_remote_that_lacks_history_is_told_and_never_taken_for_unchanged(place: Place) -> None:
     async with Engine(place) as engine:
         new = place.remote.push({"notes/a.toml": ""})
@@ -252,7 +252,7 @@ async def test_a_remote_that_lacks_history_is_told_and_never_taken_for_unchanged
         await engine.forwards(new)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_tags_and_other_refs_are_never_stored(place: Place) -> None:
     author = place.remote.author
     async with Engine(place) as engine:

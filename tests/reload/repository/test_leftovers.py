@@ -19,7 +19,7 @@ from reload.repository.leftovers import (
 )
 from tests.end_to_end.waiting import eventually
 from tests.gitrepo import ISOLATION
-from tests.reload.rig import Engine, Place, on_a_loop, running
+from tests.reload.rig import Engine, Place, running
 
 LOCKS = (
     "refs/remotes/origin/main.lock",
@@ -70,7 +70,7 @@ def test_at_start_everything_goes(place: Place, age_s: float) -> None:
     place.git("fsck")
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_start_over_leftovers_needs_nobody_s_help(place: Place) -> None:
     litter(place.git_dir, 1)
     async with Engine(place) as engine:
@@ -144,7 +144,7 @@ def test_nothing_that_is_no_leftover_is_touched(place: Place) -> None:
 
 
 @pytest.mark.parametrize("name", ["refs/heads/main.lock", "refs/remotes/origin/main.lock"])
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_lock_that_somebody_holds_is_told_and_waited_for(place: Place, name: str) -> None:
     async with Engine(place) as engine:
         new = place.remote.push({"notes/a.toml": ""})
@@ -161,7 +161,7 @@ async def test_a_lock_that_somebody_holds_is_told_and_waited_for(place: Place, n
 
 
 @pytest.mark.parametrize("name", ["refs/heads/main.lock", "refs/remotes/origin/main.lock", "HEAD.lock"])
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_lock_that_was_left_long_ago_is_removed_at_run_time(place: Place, name: str) -> None:
     async with Engine(place) as engine:
         new = place.remote.push({"notes/a.toml": ""})

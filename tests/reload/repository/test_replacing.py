@@ -11,7 +11,7 @@ import pytest
 from reload.repository.clone_folder import CloneFolder
 from reload.repository.recovery import BUNDLE
 from tests.gitrepo import run_git
-from tests.reload.rig import FILES, Engine, Place, on_a_loop
+from tests.reload.rig import FILES, Engine, Place
 
 EDIT = {"notes/start.toml": 'text = "Ours"\n'}
 
@@ -39,7 +39,7 @@ def saved_aside(place: Place) -> list[Path]:
     return sorted(place.folder.glob("data.git.damaged-*"))
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_shallow_clone_serves_and_is_made_whole_by_the_first_fetch(place: Place) -> None:
     for number in range(3):
         place.remote.push({"notes/a.toml": f"n = {number}\n"})
@@ -60,7 +60,7 @@ async def test_a_shallow_clone_serves_and_is_made_whole_by_the_first_fetch(place
         assert "shallow" in engine.noted("repository.replaced")[0]["reason"]
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_partial_clone_is_made_whole_and_never_fetches_lazily(place: Place) -> None:
     run_git(place.remote.path, "config", "uploadpack.allowFilter", "true")
     shutil.rmtree(place.git_dir)
@@ -72,7 +72,7 @@ async def test_a_partial_clone_is_made_whole_and_never_fetches_lazily(place: Pla
         assert len(saved_aside(place)) == 1
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_grafts_and_replacements_change_nothing(place: Place) -> None:
     async with Engine(place) as engine:
         first = str(engine.commit)
@@ -88,7 +88,7 @@ async def test_grafts_and_replacements_change_nothing(place: Place) -> None:
 
 
 @pytest.mark.parametrize("victim", ["main^{commit}", "main^{tree}", "main:people"])
-@on_a_loop
+@pytest.mark.gen_test
 async def test_an_object_that_was_lost_has_the_repository_cloned_again(place: Place, victim: str) -> None:
     loose(place.git_dir)
     async with Engine(place) as engine:
@@ -108,7 +108,7 @@ async def test_an_object_that_was_lost_has_the_repository_cloned_again(place: Pl
     place.git("fsck", "--full", "--strict")
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_pack_that_rotted_has_the_repository_cloned_again(place: Place) -> None:
     place.git("repack", "-a", "-d", "-q")
     (pack,) = (place.git_dir / "objects" / "pack").glob("*.pack")
@@ -125,7 +125,7 @@ async def test_a_pack_that_rotted_has_the_repository_cloned_again(place: Place) 
         assert (saved_aside(place)[0] / "objects" / "pack" / pack.name).read_bytes() == data
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_commits_that_were_never_pushed_come_along(place: Place) -> None:
     base = place.remote.head
     place.remote.author.write(EDIT)
@@ -147,7 +147,7 @@ async def test_commits_that_were_never_pushed_come_along(place: Place) -> None:
         assert (await engine.reload()).outcome == "in-sync"
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_unpushed_commits_that_cannot_be_read_are_told_and_not_forgotten_silently(place: Place) -> None:
     place.remote.author.write(EDIT)
     ours = place.remote.author.commit()
@@ -166,7 +166,7 @@ async def test_unpushed_commits_that_cannot_be_read_are_told_and_not_forgotten_s
         engine.is_whole(base)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_damage_that_cloning_does_not_mend_is_not_cloned_again_and_again(place: Place) -> None:
     class Spoilt(CloneFolder):
         """Every clone of this one comes damaged."""
@@ -188,7 +188,7 @@ async def test_damage_that_cloning_does_not_mend_is_not_cloned_again_and_again(p
         assert len(saved_aside(place)) == 1
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_kill_between_saving_and_replacing_is_made_good(place: Place) -> None:
     place.git_dir.rename(place.folder / "data.git.replacement")
     (place.folder / "data.git.replacing").mkdir()
@@ -197,7 +197,7 @@ async def test_a_kill_between_saving_and_replacing_is_made_good(place: Place) ->
     assert not list(place.folder.glob("data.git.repl*"))
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_attachments_can_be_read_while_the_repository_is_replaced(place: Place) -> None:
     blob = place.git("rev-parse", "main:notes/start.toml")
     async with Engine(place) as engine:
@@ -209,7 +209,7 @@ async def test_attachments_can_be_read_while_the_repository_is_replaced(place: P
         await replaced
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_an_attachment_that_was_lost_has_the_repository_cloned_again(tmp_path: Path) -> None:
     place = Place.made(tmp_path / "place", {**FILES, "notes/start/photo.jpg": "a photo"})
     async with Engine(place) as engine:
@@ -225,7 +225,7 @@ async def test_an_attachment_that_was_lost_has_the_repository_cloned_again(tmp_p
         assert len(saved_aside(place)) == 1
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_repository_that_is_cloned_again_keeps_its_branch(place: Place) -> None:
     place.remote.elsewhere({"notes/draft.toml": 'text = "Not for readers"\n'}, "develop")
     run_git(place.remote.path, "symbolic-ref", "HEAD", "refs/heads/develop")

@@ -19,7 +19,7 @@ from reload.repository.maintenance import LOOSE_IN_ONE_FOLDER_MAX, PACKS_MAX
 from reload.repository.objects import committed_at
 from reload.repository.repository import Repository
 from tests.gitrepo import ISOLATION, run_git
-from tests.reload.rig import Engine, Place, on_a_loop
+from tests.reload.rig import Engine, Place
 
 FOREVER = 9999
 
@@ -330,7 +330,7 @@ def test_a_folder_in_the_place_of_a_file_is_told_and_the_next_answer_is_right(
         assert repository.local_commit() == commit
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_packs_are_gathered_after_a_reload_and_everything_goes_on(place: Place) -> None:
     packs = place.git_dir / "objects" / "pack"
     async with Engine(place) as engine:
@@ -350,7 +350,7 @@ def _copy_pack(packs: Path, number: int) -> None:
     run_git(packs, "--git-dir", str(packs.parent.parent), "pack-objects", "-q", "pack", stdin=oid)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_gc_by_somebody_else_disturbs_no_reload(place: Place) -> None:
     async with Engine(place) as engine:
         for number in range(3):

@@ -7,7 +7,7 @@ import pytest
 from reload.build.builder import Policy
 from reload.repository.target import Consent
 from tests.gitrepo import FIRST_DATE_S, init_bare, run_git
-from tests.reload.rig import Engine, Place, on_a_loop
+from tests.reload.rig import Engine, Place
 
 EDIT = {"notes/start.toml": 'text = "Ours"\n'}
 OTHER = {"notes/start.toml": 'text = "Theirs"\n'}
@@ -19,7 +19,7 @@ def rewound(place: Place) -> list[str]:
     return list(place.refs("refs/livesheets/rewound/").values())
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_commits_that_were_never_pushed_are_kept_and_told(place: Place) -> None:
     start = place.remote.head
     place.remote.author.write(EDIT)
@@ -35,7 +35,7 @@ async def test_commits_that_were_never_pushed_are_kept_and_told(place: Place) ->
         assert (await engine.reload()).outcome == "in-sync"
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_remote_that_goes_on_from_commits_we_had_first_is_followed(place: Place) -> None:
     async with Engine(place) as engine:
         place.remote.author.write(EDIT)
@@ -47,7 +47,7 @@ async def test_a_remote_that_goes_on_from_commits_we_had_first_is_followed(place
 
 
 @pytest.mark.parametrize("commits", [1, 2])
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_rewritten_history_is_refused_every_time_and_heals(place: Place, commits: int) -> None:
     start = place.remote.head
     async with Engine(place) as engine:
@@ -66,7 +66,7 @@ async def test_a_rewritten_history_is_refused_every_time_and_heals(place: Place,
         await engine.forwards(healed)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_an_author_cannot_name_a_parent(place: Place) -> None:
     async with Engine(place) as engine:
         author = place.remote.author
@@ -78,7 +78,7 @@ async def test_an_author_cannot_name_a_parent(place: Place) -> None:
         await engine.refuses("diverged")
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_consent_follows_a_rewrite_once_and_keeps_the_old_head(place: Place) -> None:
     start = place.remote.head
     async with Engine(place) as engine:
@@ -94,7 +94,7 @@ async def test_consent_follows_a_rewrite_once_and_keeps_the_old_head(place: Plac
         assert sorted(rewound(place)) == sorted([served, other])
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_an_unrelated_history_is_followed_where_that_is_the_policy(place: Place) -> None:
     served = place.remote.head
     async with Engine(place, policy=FOLLOW) as engine:
@@ -109,7 +109,7 @@ async def test_an_unrelated_history_is_followed_where_that_is_the_policy(place: 
 
 
 @pytest.mark.parametrize("accept", [(), ("deletions",)])
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_remote_that_moved_back_is_refused_every_time_and_heals(
     place: Place, accept: tuple[Consent, ...]
 ) -> None:
@@ -125,7 +125,7 @@ async def test_a_remote_that_moved_back_is_refused_every_time_and_heals(
         assert (await engine.reload()).outcome == "in-sync"
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_remote_that_moved_back_while_the_server_was_down_is_refused(place: Place) -> None:
     start = place.remote.head
     async with Engine(place) as engine:
@@ -137,7 +137,7 @@ async def test_a_remote_that_moved_back_while_the_server_was_down_is_refused(pla
         await engine.refuses("rewound")
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_remote_that_moved_back_is_followed_by_consent(place: Place) -> None:
     start = place.remote.head
     async with Engine(place) as engine:
@@ -152,7 +152,7 @@ async def test_a_remote_that_moved_back_is_followed_by_consent(place: Place) -> 
         await engine.forwards(place.remote.push(OTHER))
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_what_is_served_is_kept_too_where_somebody_moved_the_branch_by_hand(place: Place) -> None:
     start = place.remote.head
     async with Engine(place) as engine:
@@ -167,7 +167,7 @@ async def test_what_is_served_is_kept_too_where_somebody_moved_the_branch_by_han
         assert rewound(place) == [served]
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_branch_that_is_gone_is_refused_and_heals_when_it_is_back(place: Place) -> None:
     served = place.remote.head
     async with Engine(place) as engine:
@@ -179,7 +179,7 @@ async def test_a_branch_that_is_gone_is_refused_and_heals_when_it_is_back(place:
         assert (await engine.reload()).outcome == "in-sync"
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_remote_branch_that_names_no_commit_is_missing(place: Place) -> None:
     blob = run_git(place.remote.path, "hash-object", "-w", "--stdin", stdin=b"x").decode().strip()
     async with Engine(place) as engine:
@@ -191,7 +191,7 @@ async def test_a_remote_branch_that_names_no_commit_is_missing(place: Place) -> 
         await engine.forwards(place.remote.push(EDIT))
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_an_empty_remote_is_no_data_until_something_is_pushed(new_place: Place) -> None:
     new_place.remote.point_at(None)
     async with Engine(new_place) as engine:
@@ -201,7 +201,7 @@ async def test_an_empty_remote_is_no_data_until_something_is_pushed(new_place: P
         await engine.forwards(new_place.remote.push(EDIT))
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_remote_whose_default_branch_changed_is_still_asked_for_the_served_one(place: Place) -> None:
     place.remote.elsewhere(OTHER)
     run_git(place.remote.path, "symbolic-ref", "HEAD", "refs/heads/elsewhere")
@@ -210,7 +210,7 @@ async def test_a_remote_whose_default_branch_changed_is_still_asked_for_the_serv
         await engine.forwards(place.remote.push(EDIT))
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_another_remote_is_judged_by_its_history(place: Place) -> None:
     copy = place.remote.author.bare_clone(place.folder / "moved.git")
     stranger = init_bare(place.folder / "stranger.git")
@@ -225,7 +225,7 @@ async def test_another_remote_is_judged_by_its_history(place: Place) -> None:
 
 
 @pytest.mark.parametrize("date", [0, 1, FIRST_DATE_S - 86_400 * 400, 2**40])
-@on_a_loop
+@pytest.mark.gen_test
 async def test_order_is_by_ancestry_whatever_the_clocks_said(place: Place, date: int) -> None:
     async with Engine(place) as engine:
         for number, seconds in enumerate((date, FIRST_DATE_S, date)):
@@ -239,7 +239,7 @@ async def test_order_is_by_ancestry_whatever_the_clocks_said(place: Place, date:
         assert not (await engine.reload(new[:12])).error
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_a_commit_of_another_branch_is_never_served(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -251,7 +251,7 @@ async def test_a_commit_of_another_branch_is_never_served(
         await engine.forwards(new := place.remote.push(EDIT), announced=new)
 
 
-@on_a_loop
+@pytest.mark.gen_test
 async def test_whoever_accepts_a_rewrite_may_name_where_the_branch_moved_back_to(place: Place) -> None:
     async with Engine(place) as engine:
         old = str(engine.commit)
