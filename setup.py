@@ -27,10 +27,19 @@ setup(
     license="MIT",
     license_files=["LICENSE"],
     python_requires=">=3.11",
-    packages=find_packages(include=["reload", "reload.*", "server", "server.*"]),
-    package_data={"reload": ["py.typed"], "server": ["py.typed", "pages/templates/*"]},
+    # The package `livesheets` lies in `server/`, since the folders at the top are prescribed.
+    packages=[
+        "livesheets",
+        *find_packages(include=["reload", "reload.*", "server", "server.*"], exclude=["server.livesheets"]),
+    ],
+    package_dir={"livesheets": "server/livesheets"},
+    package_data={
+        "livesheets": ["py.typed"],
+        "reload": ["py.typed"],
+        "server": ["py.typed", "pages/templates/*"],
+    },
     zip_safe=False,
-    entry_points={"console_scripts": ["livesheets = server.cli:main"]},
+    entry_points={"console_scripts": ["livesheets = livesheets.__main__:main"]},
     install_requires=[
         "tornado>=6.4,<7",
         "GitPython>=3.1.43",
@@ -52,7 +61,7 @@ setup(
             # pytest-tornado's last release needs pkg_resources and the hooks of pytest 9.
             "pytest-tornado==0.8.1",
             "pytest<10",
-            "setuptools<82",
+            "setuptools>=77,<82",
             "pytest-randomly",
             "pytest-timeout",
             "axe-core-python",  # looks for what keeps people from using the page

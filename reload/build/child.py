@@ -38,7 +38,8 @@ _PROGRESS_INTERVAL_S = 0.2
 _MESSAGE_BYTES_MAX = 8_192
 # PROBLEMS_MAX problems, however long: a character of a message or a path is six bytes of JSON at most.
 _RESULT_BYTES_MAX = 8 << 20
-COMMAND = (sys.executable, "-m", "reload.build.child")
+# -P: a module of the same name in the working directory does not count.
+COMMAND = (sys.executable, "-P", "-m", "reload.build.child")
 
 
 @dataclass(frozen=True, slots=True)

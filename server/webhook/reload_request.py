@@ -46,8 +46,8 @@ def read_request(document: dict[str, Any]) -> ReloadRequest:
         if name not in _FIELDS:
             _refuse(f"unknown field {name[:80]!r}; known are {', '.join(_FIELDS)}")
     branch, commit = document.get("branch"), document.get("commitHash")
-    if branch is not None and not isinstance(branch, str):
-        _refuse("branch must be a string")
+    if branch is not None and not (isinstance(branch, str) and branch):
+        _refuse("branch must be a string that is not empty")
     if commit is not None and not (isinstance(commit, str) and _COMMIT.fullmatch(commit)):
         _refuse("commitHash must be 4 to 40 hexadecimal digits")
     consent = document.get("accept", [])

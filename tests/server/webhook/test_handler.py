@@ -151,6 +151,7 @@ def test_what_is_not_strictly_json_is_refused(server: Stand, body: bytes) -> Non
         ({"commit": "abcd"}, "commit"),
         ({"Branch": "main"}, "Branch"),
         ({"branch": 7}, "branch"),
+        ({"branch": ""}, "branch"),
         ({"branch": ["main"]}, "branch"),
         ({"commitHash": 7}, "commitHash"),
         ({"accept": "rewrite"}, "accept"),
@@ -175,7 +176,7 @@ def test_what_is_no_commit_id_never_reaches_git(server: Stand, commit: str) -> N
 
 @pytest.mark.parametrize(
     "branch",
-    ["other", "-x", "--upload-pack=touch x", "a:b", "*", "../x", "refs/heads/main", "@{-1}", "", "main\n",
+    ["other", "-x", "--upload-pack=touch x", "a:b", "*", "../x", "refs/heads/main", "@{-1}", "main\n",
      "\x1b[2J", "x" * 10_000, "Main"],
 )  # fmt: skip
 def test_another_branch_is_refused_without_asking_git(server: Stand, branch: str) -> None:
