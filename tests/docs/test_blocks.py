@@ -14,7 +14,7 @@ import yaml
 from tests.docs.pages import ROOT, Block, all_blocks, blocks, pages
 
 LANGUAGES = {
-    "sh", "bash", "json", "toml", "yaml", "ini", "sql",
+    "sh", "bash", "json", "toml", "yaml", "ini", "sql", "python",
     "text", "markdown", "nginx", "dockerfile",
 }  # fmt: skip
 
