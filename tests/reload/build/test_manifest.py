@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reload.errors import PROBLEMS_MAX, Problem
 from reload.build.findings import TooLargeData
 from reload.build.manifest import SHEETS_MAX, Problems, read_entries, read_manifest, with_sizes
+from reload.errors import PROBLEMS_MAX, Problem
 from tests.gitrepo import GitRepo
 from tests.reload.engine import opened
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck
 
+from reload.build.quarantine import VERSIONS_MAX
 from reload.errors import DataRejected
 from reload.records.policy import DataPolicy
-from reload.build.quarantine import VERSIONS_MAX
 from reload.snapshot.state_file import StateFile
 from tests.gitrepo import FIRST_DATE_S, GitRepo
 from tests.reload.engine import opened

@@ -10,10 +10,10 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from reload.snapshot.query.query import Query
-from reload.snapshot.query.reader import Reader
 from reload.errors import PROBLEMS_MAX, DataRejected, Problem
 from reload.repository.repository import Repository
+from reload.snapshot.query.query import Query
+from reload.snapshot.query.reader import Reader
 from reload.snapshot.state_file import StateFile
 from tests.gitrepo import GitRepo, read_tree, run_git
 from tests.histories import Tree, matches, oracle, repositories

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import apsw
 import pytest
 
-from reload.snapshot.state_folder import CURRENT, StateFolder
 from reload.snapshot.state_file import APPLICATION_ID
+from reload.snapshot.state_folder import CURRENT, StateFolder
 from tests.gitrepo import run_git
 from tests.reload.rig import Engine, Place
 
