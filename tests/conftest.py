@@ -36,7 +36,7 @@ def _interruptible() -> Iterator[None]:
 def _compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Python compiles a module once for all processes that tests start, not once for each of them.
 
-    Containers often set PYTHONDONTWRITEBYTECODE; a server then takes three times as long to start.
+    Containers often set PYTHONDONTWRITEBYTECODE; each process then compiles the whole project.
     """
     with pytest.MonkeyPatch.context() as patch:
         if os.environ.get("PYTHONDONTWRITEBYTECODE"):
