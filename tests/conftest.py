@@ -33,6 +33,19 @@ def _interruptible() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Python compiles a module once for all processes that tests start, not once for each of them.
+
+    Containers often set PYTHONDONTWRITEBYTECODE; each process then compiles the whole project.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if os.environ.get("PYTHONDONTWRITEBYTECODE"):
+            patch.delenv("PYTHONDONTWRITEBYTECODE")
+            patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _isolated_git() -> Iterator[None]:
     """No test, and no process that a test starts, reads the user's git configuration."""
     with pytest.MonkeyPatch.context() as patch:

@@ -112,7 +112,8 @@ def test_a_search_text_beyond_its_bound_is_refused(large: ServerProcess) -> None
     assert large.client.exchange(f"GET /api/_search?q={'w' * 1_000_000} HTTP/1.1\r\n\r\n".encode()) == b""
 
 
-def test_others_read_on_while_much_is_asked_for(large: ServerProcess) -> None:
+@pytest.mark.gen_test
+async def test_others_read_on_while_much_is_asked_for(large: ServerProcess) -> None:
     costly = "/api/small?word__contains=w&n__gte={turn}&facet=word&facet=n&sort=-word&limit=1000"
     asking = Crowd(large.client.port, (costly,), 6)
     reading = Crowd(large.client.port, ("/api/small/s0007", "/api/deep/one"), 4)
@@ -124,10 +125,7 @@ def test_others_read_on_while_much_is_asked_for(large: ServerProcess) -> None:
 
     asking.enough = reading.enough = enough
 
-    async def together() -> None:
-        await asyncio.gather(asking.read(), reading.read())
-
-    asyncio.run(together())
+    await asyncio.gather(asking.read(), reading.read())
     assert {seen.status for crowd in (asking, reading) for each in crowd.seen for seen in each} == {200}
 
 

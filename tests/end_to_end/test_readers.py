@@ -8,6 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.end_to_end.readers import Crowd, Seen
 from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.sample import DEFINITIONS, people
@@ -66,7 +68,8 @@ async def reload_again_and_again(server: ServerProcess, remote: DataRemote, know
         assert (reply.status, reply.json["newCommit"]) == (200, commit), reply
 
 
-def test_readers_during_consecutive_reloads_see_whole_commits_that_never_go_backwards(
+@pytest.mark.gen_test(timeout=300)
+async def test_readers_during_consecutive_reloads_see_whole_commits_that_never_go_backwards(
     serve: Serve, empty_remote: DataRemote, tmp_path: Path
 ) -> None:
     first = empty_remote.push(DEFINITIONS | everyone_at(0))
@@ -74,13 +77,9 @@ def test_readers_during_consecutive_reloads_see_whole_commits_that_never_go_back
     server.ready(first)
     known = {first: 0}
 
-    async def scene() -> Crowd:
-        reloading = asyncio.create_task(reload_again_and_again(server, empty_remote, known))
-        crowd = Crowd(server.client.port, PATHS, READERS, reloading.done)
-        await asyncio.gather(crowd.read(), reloading)
-        return crowd
-
-    crowd = asyncio.run(scene())
+    reloading = asyncio.create_task(reload_again_and_again(server, empty_remote, known))
+    crowd = Crowd(server.client.port, PATHS, READERS, reloading.done)
+    await asyncio.gather(crowd.read(), reloading)
     for seen in crowd.seen:
         check_every_answer(seen, known)
         check_nobody_goes_back(seen, known)

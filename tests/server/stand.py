@@ -19,9 +19,9 @@ from typing import Any, TypeVar
 import structlog
 
 from server.main import Service
-from server.operations.logs.logs import configure
+from server.operations.logs.logs import Logs, configure
 from server.operations.logs.redaction import Redactor
-from server.settings.settings import read_settings
+from server.settings.settings import Settings, read_settings
 from tests.gitrepo import GitRepo, init_bare
 from tests.server.payloads import SECRET
 
@@ -179,25 +179,53 @@ def read_all(connection: socket.socket) -> bytes:
     return received
 
 
-@contextlib.contextmanager
-def stand(folder: Path, **environment: str) -> Iterator[Stand]:
-    """A server with these settings beside its own, on a repository with one record, until the end."""
+def make_data(folder: Path) -> tuple[GitRepo, Path]:
+    """A repository with one record, and the remote that it was pushed to."""
     work = GitRepo.create(folder / "work")
     work.write({".gitsheets/people.toml": SHEET, "people/ada.toml": 'slug = "ada"\nname = "Ada"\n'})
     work.commit()
     remote = init_bare(folder / "remote.git")
     work.push(remote)
+    return work, remote
+
+
+def settings_for(folder: Path, **environment: str) -> Settings:
+    """The settings of a server in `folder`; an empty text takes one away."""
     given = {
         "CFP_DATA_REPO_PATH": str(folder / "data.git"),
-        "CFP_DATA_REMOTE": str(remote),
+        "CFP_DATA_REMOTE": str(folder / "remote.git"),
         "CFP_DATA_RELOAD_SECRET": SECRET,
         "CFP_TRUSTED_PROXIES": "127.0.0.1",
         "PORT": "0",
     }
-    settings = read_settings({name: value for name, value in (given | environment).items() if value})
-    lines = io.StringIO()
+    return read_settings({name: value for name, value in (given | environment).items() if value})
+
+
+@contextlib.contextmanager
+def logging_to(lines: io.StringIO, settings: Settings) -> Iterator[Logs]:
+    """The log of a server, in JSON, until the end."""
     before = structlog.get_config()
     logs = configure("json", stream=lines, redactor=Redactor(settings.secrets))
+    try:
+        yield logs
+    finally:
+        logs.close(DEADLINE_S)
+        structlog.configure(**before)  # a server around this one logs to its own stream again
+
+
+@contextlib.contextmanager
+def stand(folder: Path, **environment: str) -> Iterator[Stand]:
+    """A server with these settings beside its own, on a repository with one record, until the end."""
+    data = make_data(folder)
+    settings, lines = settings_for(folder, **environment), io.StringIO()
+    with logging_to(lines, settings) as logs, in_thread(settings, logs) as (service, port, loop):
+        eventually(lambda: service.branch.journal.fresh)
+        yield Stand(service, port, loop, data, lines)
+
+
+@contextlib.contextmanager
+def in_thread(settings: Settings, logs: Logs) -> Iterator[tuple[Service, int, asyncio.AbstractEventLoop]]:
+    """A server in a thread of its own: it, its port and its loop."""
     started: list[tuple[Service, int, asyncio.AbstractEventLoop]] = []
     begun = threading.Event()
 
@@ -214,15 +242,11 @@ def stand(folder: Path, **environment: str) -> Iterator[Stand]:
     thread.start()
     try:
         assert begun.wait(DEADLINE_S)
-        service, port, loop = started[0]
-        eventually(lambda: service.branch.journal.fresh)
-        yield Stand(service, port, loop, (work, remote), lines)
+        yield started[0]
     finally:
         if started:
             asyncio.run_coroutine_threadsafe(started[0][0].stop(), started[0][2]).result(DEADLINE_S)
         thread.join(DEADLINE_S)
-        logs.close(DEADLINE_S)
-        structlog.configure(**before)  # what a stand around this one logs goes to its own log again
 
 
 def _ended(reply: Reply) -> dict[str, Any] | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
+import json
 import re
-from collections.abc import Iterator
 
 import pytest
 
 from server.http.access_log import OTHER_METHOD
-from tests.server.stand import BEARER, Stand, stand
+from tests.server.conftest import Ask
+from tests.server.stand import BEARER
 
 # One of each way to an answer: a read, a path without a read, a page, a call that the door refuses, one
 # that it does not, no route at all.
@@ -16,38 +19,37 @@ ROUTES = ("/api", "/api/_nothing", "/", "/api/_internal/status", "/api/_internal
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, _isolated_git: None) -> Iterator[Stand]:
-    """One server for all tests of this file."""
-    with stand(tmp_path_factory.mktemp("accounts")) as started:
-        yield started
+pytestmark = pytest.mark.gen_test
 
 
-def counted(server: Stand) -> set[str]:
-    """Every method that a metric is labelled with."""
-    return set(re.findall(r'method="([^"]*)"', server.ask("GET", "/metrics").body.decode()))
+async def metrics(ask: Ask) -> str:
+    """What Prometheus is given."""
+    return (await ask("GET", "/metrics")).body.decode()
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_no_caller_makes_a_metric_of_its_own(server: Stand, path: str) -> None:
+async def test_no_caller_makes_a_metric_of_its_own(ask: Ask, path: str) -> None:
     for method in ("FOO1", "foo2", "get", "X" * 60_000):
-        server.ask(method, path)
-        server.ask(method, path, BEARER)
-    assert counted(server) <= METHODS | {OTHER_METHOD}
-    assert OTHER_METHOD in counted(server)
+        await ask(method, path)
+        await ask(method, path, BEARER)
+    counted = set(re.findall(r'method="([^"]*)"', await metrics(ask)))
+    assert counted <= METHODS | {OTHER_METHOD}
+    assert OTHER_METHOD in counted
 
 
-def test_a_method_without_a_name_is_logged_without_one(server: Stand) -> None:
+async def test_a_method_without_a_name_is_logged_without_one(ask: Ask, log_lines: io.StringIO) -> None:
     for number, path in enumerate(ROUTES):
-        server.ask("Y" * 60_000, path, {"X-Request-Id": f"nameless-{number}"} | BEARER)
-        line = server.logged("request.finished", request_id=f"nameless-{number}")
-        assert line["method"] == OTHER_METHOD
+        await ask("Y" * 60_000, path, {"X-Request-Id": f"nameless-{number}"} | BEARER)
+    while log_lines.getvalue().count("request.finished") < len(ROUTES):
+        await asyncio.sleep(0.01)
+    lines = [json.loads(line) for line in log_lines.getvalue().splitlines()]
+    methods = {line["request_id"]: line["method"] for line in lines if line["event"] == "request.finished"}
+    assert methods == {f"nameless-{number}": OTHER_METHOD for number in range(len(ROUTES))}
 
 
 @pytest.mark.parametrize("method", sorted(METHODS))
-def test_every_method_that_has_a_name_is_counted_by_it(server: Stand, method: str) -> None:
+async def test_every_method_that_has_a_name_is_counted_by_it(ask: Ask, method: str) -> None:
     labels = f'livesheets_http_requests_total{{method="{method}",route="/healthz",status='
-    statuses = [f'{labels}"{status}"}}' for status in (200, 405)]
-    before = sum(map(server.metric, statuses))
-    server.ask(method, "/healthz")
-    assert sum(map(server.metric, statuses)) == before + 1
+    await ask(method, "/healthz")
+    counted = [line for line in (await metrics(ask)).splitlines() if line.startswith(labels)]
+    assert [line.rpartition(" ")[2] for line in counted] == ["1.0"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ import pytest
 from reload.lane.outcome import OUTCOMES, SUCCESSES
 from server.operations.status import public_status
 from server.pages.status_page import Page, SheetRow
+from tests.server.conftest import Ask, Push
 from tests.server.documents import NOW, REFUSED, SERVED, not_ready, refused, reload, stale, status
-from tests.server.stand import BEARER, SHEET, Stand, stand
+from tests.server.stand import BEARER, SHEET, WEBHOOK
 
 HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>\x1b[31m\u202e"
 BROKEN = 'slug = "eve"\nname = = "a private word"\n'
@@ -61,68 +62,69 @@ def rendered(
     return Outline(Page().render(shown, sheets, NOW, detailed=detailed).decode())
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    with stand(tmp_path_factory.mktemp("page"), CFP_DATA_POLL_INTERVAL="3600") as running:
-        yield running
-
-
-def get(server: Stand, **headers: str) -> tuple[dict[str, str], Outline]:
-    reply = server.ask("GET", "/", {name.replace("_", "-"): value for name, value in headers.items()})
-    assert reply.status == 200, reply
+async def page_of(ask: Ask, **headers: str) -> tuple[dict[str, str], Outline]:
+    reply = await ask("GET", "/", {name.replace("_", "-"): value for name, value in headers.items()})
+    assert reply.code == 200, reply
     return dict(reply.headers), Outline(reply.body.decode())
+
+
+async def reload_status(ask: Ask) -> int:
+    return (await ask("POST", WEBHOOK, BEARER, b"")).code
 
 
 # -- a running server ----------------------------------------------------------------------------------
 
 
-def test_the_page_says_what_is_served_and_leads_into_the_api(server: Stand) -> None:
-    commit = server.push(ada="Ada Lovelace")
-    assert server.call().status == 200
-    _, page = get(server)
+@pytest.mark.gen_test
+async def test_the_page_says_what_is_served_and_leads_into_the_api(ask: Ask, push: Push) -> None:
+    commit = push({"people/ada.toml": 'slug = "ada"\nname = "Ada Lovelace"\n'})
+    assert await reload_status(ask) == 200
+    _, page = await page_of(ask)
     for words in ("The data is current", commit, "main", "fast-forwarded", "Next poll in"):
         assert words in page.words
     links = [link["href"] for link in page.all("a") if str(link["href"]).startswith("/")]
     assert "/api/people" in links
     for link in links:
-        assert server.ask("GET", str(link)).status == 200
+        assert (await ask("GET", str(link))).code == 200
 
 
-def test_a_refused_commit_is_told_to_all_and_its_reasons_to_who_knows_the_secret(server: Stand) -> None:
-    server.work.write({"people/eve.toml": BROKEN})
-    commit = server.work.commit()
-    server.work.push(server.remote)
-    try:
-        assert server.call().status == 500
-        _, public = get(server)
-        for words in ("The newest commit is refused", "data-rejected", commit, "Problems 1"):
-            assert words in public.words
-        for private in ("people/eve.toml", "private word"):
-            assert private not in public.text
-        _, page = get(server, **BEARER)
-        assert "people/eve.toml:2:" in page.words
-        assert commit in page.words
-    finally:
-        server.push(eve=None)
-        assert server.call().status == 200
-    _, healed = get(server, **BEARER)
+@pytest.mark.gen_test
+async def test_a_refused_commit_is_told_to_all_and_its_reasons_to_who_knows_the_secret(
+    ask: Ask, push: Push
+) -> None:
+    commit = push({"people/eve.toml": BROKEN})
+    assert await reload_status(ask) == 500
+    _, public = await page_of(ask)
+    for words in ("The newest commit is refused", "data-rejected", commit, "Problems 1"):
+        assert words in public.words
+    for private in ("people/eve.toml", "private word"):
+        assert private not in public.text
+    _, page = await page_of(ask, **BEARER)
+    assert "people/eve.toml:2:" in page.words
+    assert commit in page.words
+    push({"people/eve.toml": None})
+    assert await reload_status(ask) == 200
+    _, healed = await page_of(ask, **BEARER)
     assert "The data is current" in healed.words
     assert "What was refused" not in healed.words
 
 
-def test_a_wrong_credential_is_refused_as_everywhere(server: Stand) -> None:
+@pytest.mark.gen_test
+async def test_a_wrong_credential_is_refused_as_everywhere(ask: Ask) -> None:
     for headers in ({"Authorization": "Bearer wrong"}, {"X-CFP-Webhook-Key": "wrong"}):
-        reply = server.ask("GET", "/", headers)
-        assert (reply.status, reply.document["code"]) == (401, "unauthorized")
+        reply = await ask("GET", "/", headers)
+        assert (reply.code, json.loads(reply.body)["code"]) == (401, "unauthorized")
 
 
-def test_a_credential_of_a_proxy_shows_what_is_public(server: Stand) -> None:
-    _, page = get(server, Authorization="Basic dXNlcjpwYXNzd29yZA==")
+@pytest.mark.gen_test
+async def test_a_credential_of_a_proxy_shows_what_is_public(ask: Ask) -> None:
+    _, page = await page_of(ask, Authorization="Basic dXNlcjpwYXNzd29yZA==")
     assert "The data is current" in page.words
 
 
-def test_the_policy_allows_what_is_in_the_page_and_nothing_else(server: Stand) -> None:
-    headers, page = get(server)
+@pytest.mark.gen_test
+async def test_the_policy_allows_what_is_in_the_page_and_nothing_else(ask: Ask) -> None:
+    headers, page = await page_of(ask)
     policy = dict(part.strip().split(" ", 1) for part in headers["Content-Security-Policy"].split(";"))
     assert policy["default-src"] == "'none'"
     for kind in ("script", "style"):
@@ -140,34 +142,31 @@ def test_the_policy_allows_what_is_in_the_page_and_nothing_else(server: Stand) -
         assert target.startswith(("/", "#", "data:image/svg+xml,")), target
 
 
-def test_head_answers_without_a_body(server: Stand) -> None:
-    reply = server.ask("HEAD", "/")
-    assert (reply.status, reply.body) == (200, b"")
+@pytest.mark.gen_test
+async def test_head_answers_without_a_body(ask: Ask) -> None:
+    reply = await ask("HEAD", "/")
+    assert (reply.code, reply.body) == (200, b"")
     assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
 
 
-def test_hostile_names_of_sheets_and_files_are_shown_as_text(server: Stand) -> None:
+@pytest.mark.gen_test
+async def test_hostile_names_of_sheets_and_files_are_shown_as_text(ask: Ask, push: Push) -> None:
     name = "<img src=x onerror=alert(1)>&\"'"
     broken = f"<script>{'y' * 20}.toml"
-    server.work.write({f".gitsheets/{name}.toml": SHEET, f".gitsheets/{broken}": "[gitsheet]\nx = = 1\n"})
-    server.work.commit("<script>alert(3)</script>")
-    server.work.push(server.remote)
-    assert server.call().status == 500
-    _, page = get(server, **BEARER)
+    push(
+        {f".gitsheets/{name}.toml": SHEET, f".gitsheets/{broken}": "[gitsheet]\nx = = 1\n"},
+        "<script>alert(3)</script>",
+    )
+    assert await reload_status(ask) == 500
+    _, page = await page_of(ask, **BEARER)
     assert f".gitsheets/{broken}" in page.text
-    server.work.write({f".gitsheets/{broken}": None})
-    server.work.commit()
-    server.work.push(server.remote)
-    assert server.call().status == 200
-    _, served = get(server)
+    push({f".gitsheets/{broken}": None})
+    assert await reload_status(ask) == 200
+    _, served = await page_of(ask)
     assert name in served.text
     for each in (page, served):
         assert not each.all("img")
         assert len(each.all("script")) == 1
-    server.work.write({f".gitsheets/{name}.toml": None})
-    server.work.commit()
-    server.work.push(server.remote)
-    assert server.call().status == 200
 
 
 # -- every state ---------------------------------------------------------------------------------------

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -30,10 +29,6 @@ class Counter:
         self.count -= 1
 
 
-def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(asyncio.wait_for(test(), 30))
-
-
 async def nothing() -> Outcome:
     return DONE
 
@@ -50,68 +45,60 @@ def waiting_for(gate: asyncio.Event) -> Callable[[], Awaitable[Outcome]]:
     return reload
 
 
-def test_a_reload_runs_until_its_outcome_is_known() -> None:
-    async def test() -> None:
-        counter, gate, told = Counter(), asyncio.Event(), asyncio.Queue[tuple[str, Outcome]]()
-        accepted = AcceptedReloads(counter.began, counter.ended)
-        reload_id = accepted.start(waiting_for(gate), lambda *ended: told.put_nowait(ended))
+@pytest.mark.gen_test
+async def test_a_reload_runs_until_its_outcome_is_known() -> None:
+    counter, gate, told = Counter(), asyncio.Event(), asyncio.Queue[tuple[str, Outcome]]()
+    accepted = AcceptedReloads(counter.began, counter.ended)
+    reload_id = accepted.start(waiting_for(gate), lambda *ended: told.put_nowait(ended))
+    await asyncio.sleep(0)
+    assert accepted.knows(reload_id)
+    assert accepted.outcome(reload_id) is None
+    assert counter.count == 1
+    gate.set()
+    assert await told.get() == (reload_id, DONE)
+    assert accepted.outcome(reload_id) is DONE
+    while counter.count:
         await asyncio.sleep(0)
-        assert accepted.knows(reload_id)
-        assert accepted.outcome(reload_id) is None
-        assert counter.count == 1
-        gate.set()
-        assert await told.get() == (reload_id, DONE)
-        assert accepted.outcome(reload_id) is DONE
-        while counter.count:
-            await asyncio.sleep(0)
-        assert not accepted.knows("another")
-
-    run(test)
+    assert not accepted.knows("another")
 
 
-def test_a_reload_that_breaks_is_found_as_broken() -> None:
-    async def test() -> None:
-        counter = Counter()
-        accepted = AcceptedReloads(counter.began, counter.ended)
+@pytest.mark.gen_test
+async def test_a_reload_that_breaks_is_found_as_broken() -> None:
+    counter = Counter()
+    accepted = AcceptedReloads(counter.began, counter.ended)
 
-        async def broken() -> Outcome:
-            raise ZeroDivisionError("a bug")
+    async def broken() -> Outcome:
+        raise ZeroDivisionError("a bug")
 
+    with capture_logs() as lines:
         reload_id = accepted.start(broken, ignore)
         while counter.count:
             await asyncio.sleep(0)
-        found = accepted.outcome(reload_id)
-        assert isinstance(found, BuildFailed)
-        assert "a bug" in str(found)
-
-    with capture_logs() as lines:
-        run(test)
+    found = accepted.outcome(reload_id)
+    assert isinstance(found, BuildFailed)
+    assert "a bug" in str(found)
     assert [line["event"] for line in lines] == ["reload.crashed"]
 
 
-def test_only_so_many_run_at_once_and_only_so_many_are_remembered() -> None:
-    async def test() -> None:
-        counter, gate = Counter(), asyncio.Event()
-        accepted = AcceptedReloads(counter.began, counter.ended, kept_max=3)
-        first = [accepted.start(waiting_for(gate), ignore) for _ in range(3)]
-        with pytest.raises(TooMany):
-            accepted.start(nothing, ignore)
-        gate.set()
-        while counter.count:
-            await asyncio.sleep(0)
-        later = accepted.start(nothing, ignore)
-        assert [accepted.knows(each) for each in (*first, later)] == [False, True, True, True]
-
-    run(test)
+@pytest.mark.gen_test
+async def test_only_so_many_run_at_once_and_only_so_many_are_remembered() -> None:
+    counter, gate = Counter(), asyncio.Event()
+    accepted = AcceptedReloads(counter.began, counter.ended, kept_max=3)
+    first = [accepted.start(waiting_for(gate), ignore) for _ in range(3)]
+    with pytest.raises(TooMany):
+        accepted.start(nothing, ignore)
+    gate.set()
+    while counter.count:
+        await asyncio.sleep(0)
+    later = accepted.start(nothing, ignore)
+    assert [accepted.knows(each) for each in (*first, later)] == [False, True, True, True]
 
 
-def test_a_server_that_ends_takes_what_still_runs_with_it() -> None:
-    async def test() -> None:
-        counter = Counter()
-        accepted = AcceptedReloads(counter.began, counter.ended)
-        accepted.start(waiting_for(asyncio.Event()), ignore)
-        accepted.close()
-        while counter.count:
-            await asyncio.sleep(0)
-
-    run(test)
+@pytest.mark.gen_test
+async def test_a_server_that_ends_takes_what_still_runs_with_it() -> None:
+    counter = Counter()
+    accepted = AcceptedReloads(counter.began, counter.ended)
+    accepted.start(waiting_for(asyncio.Event()), ignore)
+    accepted.close()
+    while counter.count:
+        await asyncio.sleep(0)
