@@ -18,6 +18,7 @@ from reload.repository.fetch import PACK_BYTES_MAX
 from reload.repository.fetch_failure import fetch_failure
 from reload.repository.leftovers import Leftover, clear_after_failure, clear_at_start
 from reload.repository.recovery import recover
+from reload.repository.refs import head_branch
 from reload.repository.repository import Repository
 
 Note = Callable[..., None]
@@ -137,7 +138,7 @@ class CloneFolder:
     def _opened(self) -> Repository:
         git = Git(self.git_dir)
         try:
-            name = self.branch or git.run("symbolic-ref", "--short", "HEAD").decode().strip()
+            name = self.branch or head_branch(self.git_dir) or ""
             git.run("check-ref-format", f"refs/heads/{name}")
         except GitFailed as error:
             raise RepositoryError(

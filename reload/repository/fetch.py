@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reload.errors import BranchMissing, FetchFailed
+from reload.errors import BranchMissing, FetchFailed, RepositoryError
 from reload.repository.command import Git, GitFailed, GitTimedOut
 from reload.repository.credential import Credential
 from reload.repository.environment import Bounds
 from reload.repository.fetch_failure import SHALLOW, fetch_failure
+from reload.repository.refs import BRANCHES, named_branches
 
 PACK_BYTES_MAX = 2 << 30
 # A few kilobytes can unfold to files of gigabytes, which git has in memory to check them.
@@ -75,5 +76,16 @@ def fetch(git: Git, branch: str, into: str, limits: Limits, credential: Credenti
         raise FetchFailed(str(error), "timeout") from error
     except GitFailed as error:
         if "couldn't find remote ref" in error.stderr:
-            raise BranchMissing(f"the remote has no branch {branch!r}") from error
+            there = named_branches(remote_branches(git, limits.timeout_s, credential))
+            raise BranchMissing(f"the remote has no branch {branch!r}{there}") from error
         raise fetch_failure(error) from error
+
+
+def remote_branches(git: Git, timeout_s: float, credential: Credential | None) -> list[str]:
+    """The branches that the remote has, none where it does not say."""
+    try:
+        answer = git.run("ls-remote", "--heads", "origin", deadline_s=timeout_s, credential=credential)
+    except RepositoryError:
+        return []
+    refs = (line.partition("\t")[2] for line in answer.decode("utf-8", "replace").split("\n"))
+    return [ref.removeprefix(BRANCHES) for ref in refs if ref]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from reload.errors import RepositoryError
 from reload.repository.command import Git, GitFailed
+from reload.repository.refs import BRANCHES, refs_below
 from reload.repository.repository import Repository
 
 BUNDLE = "unpushed.bundle"
@@ -21,7 +23,7 @@ def recover(damaged: Path, fresh: Repository, note: Callable[..., None]) -> None
     """
     old, new = Git(damaged), Git(fresh.git_dir)
     try:
-        refs = _refs(old, fresh)
+        refs = _refs(damaged, fresh)
         try:
             _carry(
                 old, new, [ref for ref in (fresh.local_ref, *sorted(refs)) if ref in refs], fresh.remote_ref
@@ -38,14 +40,14 @@ def recover(damaged: Path, fresh: Repository, note: Callable[..., None]) -> None
         new.stop()
 
 
-def _refs(old: Git, fresh: Repository) -> dict[str, str]:
+def _refs(damaged: Path, fresh: Repository) -> dict[str, str]:
     """The branch and this program's own refs, with what they name."""
     try:
-        listing = old.run("for-each-ref", "--format=%(refname) %(objectname)", fresh.local_ref, _OWN_REFS)
-    except GitFailed:
+        branches = refs_below(damaged, BRANCHES)
+        own = refs_below(damaged, _OWN_REFS)
+    except RepositoryError:
         return {}
-    pairs = (line.partition(" ") for line in listing.decode().splitlines())
-    return {ref: commit for ref, _, commit in pairs}
+    return {ref: commit for ref, commit in branches.items() if ref == fresh.local_ref} | own
 
 
 def _carry(old: Git, new: Git, refs: list[str], pushed: str) -> None:

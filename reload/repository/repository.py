@@ -36,6 +36,7 @@ from reload.repository.objects import (
     read_blob,
 )
 from reload.repository.ref_transaction import RefTransaction
+from reload.repository.refs import BRANCHES, named_branches, refs_below
 
 __all__ = ["ACCEPTED_REF", "BLOB_MODES", "Blob", "Change", "Entry", "Repository", "Version"]
 
@@ -287,6 +288,7 @@ class Repository:
         return parents_of(self._object(commit)[1])
 
 
-def unborn(branch: str) -> BranchUnborn:
-    """The error for a branch that has no commit yet."""
-    return BranchUnborn(f"the branch {branch!r} has no commit yet; push one and it will be served")
+def unborn(git_dir: Path, branch: str) -> BranchUnborn:
+    """The error for a branch that has no commit yet, with the branches that there are."""
+    others = named_branches(name.removeprefix(BRANCHES) for name in refs_below(git_dir, BRANCHES))
+    return BranchUnborn(f"the branch {branch!r} has no commit yet; push one and it will be served{others}")

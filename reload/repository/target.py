@@ -37,7 +37,7 @@ def find_target(repository: Repository, served: str | None, *, follow: bool, fet
     remote = repository.remote_commit() if repository.has_remote and (fetched or local is None) else None
     newest = remote or local
     if newest is None:
-        raise unborn(repository.branch)
+        raise unborn(repository.git_dir, repository.branch)
     lost: list[str] = []
     if local is not None and remote is not None:
         relation = repository.relation(local, remote)

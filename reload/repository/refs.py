@@ -1,0 +1,54 @@
+"""The refs of a repository as GitPython reads them from its files: what HEAD names, which refs there are.
+
+No process is started. Objects are not looked at: a ref may name a commit that is lost.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import git as gitpython
+
+from reload.errors import RepositoryError
+
+BRANCHES = "refs/heads/"
+NAMED_MAX = 5
+
+
+def head_branch(git_dir: Path) -> str | None:
+    """The branch that HEAD names, also one without a commit; None where HEAD names a commit."""
+    with _opened(git_dir) as repo:
+        try:
+            return repo.head.reference.path.removeprefix(BRANCHES)
+        except TypeError:  # HEAD is detached
+            return None
+
+
+def refs_below(git_dir: Path, prefix: str) -> dict[str, str]:
+    """The full names of all refs below a prefix such as `refs/heads/`, with the object that each names."""
+    with _opened(git_dir) as repo:
+        refs = gitpython.Reference.iter_items(repo, prefix)
+        return {ref.path: ref.dereference_recursive(repo, ref.path) for ref in refs}
+
+
+def named_branches(names: Iterable[str]) -> str:
+    """The branches that there are, as the end of a message; nothing where there are none."""
+    found = sorted(names)
+    more = f" and {len(found) - NAMED_MAX} more" if len(found) > NAMED_MAX else ""
+    return f"; there are {', '.join(map(repr, found[:NAMED_MAX]))}{more}" if found else ""
+
+
+@contextlib.contextmanager
+def _opened(git_dir: Path) -> Iterator[gitpython.Repo]:
+    try:
+        repo = gitpython.Repo(git_dir, search_parent_directories=False, expand_vars=False)
+    except (gitpython.InvalidGitRepositoryError, gitpython.NoSuchPathError) as error:
+        raise RepositoryError(f"{git_dir} is no git repository") from error
+    try:
+        yield repo
+    except (OSError, ValueError) as error:
+        raise RepositoryError(f"the refs of {git_dir} cannot be read: {error}") from error
+    finally:
+        repo.close()
