@@ -215,7 +215,7 @@ def check(
 
 @app.command()
 def doctor() -> None:
-    """Check settings, repository, remote, permissions and versions, and say how to mend each fault."""
+    """Check settings, repository, remote, permissions and versions, and say how to fix each fault."""
     findings = examine(os.environ)
     out().print(findings_view(findings))
     if any(finding.configuration for finding in findings):

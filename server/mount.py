@@ -1,4 +1,4 @@
-"""Livesheets' routes for an application of somebody else's: below any prefix, beside its own routes."""
+"""Livesheets' routes for another Tornado application: below any prefix, beside its own routes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mass deletions: a commit that removes most of a sheet is held until somebody consents."""
+"""Mass deletions: a commit that removes most of a sheet is held until an operator accepts it."""
 
 from __future__ import annotations
 

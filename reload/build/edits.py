@@ -1,4 +1,4 @@
-"""What the files that differ between two commits mean to one sheet."""
+"""The files that differ between two commits, as edits of one sheet."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Edits:
     found: Findings = field(default_factory=Findings)
 
     def note(self, sheet: Sheet, file: str, entry: Entry | None, place: Place | None) -> None:
-        """Note what becomes of one file: first what it is no longer, then what it is now."""
+        """Note one file: first what it is no longer, then what it is now."""
         self.touched.add(sheet.prefix + file)
         is_record = place is not None and place.attachment is None
         if is_utf8(file) and file.endswith(sheet.extension) and not is_record:

@@ -1,4 +1,4 @@
-"""What reading a commit finds besides records: what is listed, and what cannot be read."""
+"""Problems found while reading a commit: what is listed, and what cannot be read."""
 
 from __future__ import annotations
 

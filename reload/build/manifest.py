@@ -1,4 +1,4 @@
-"""What a commit's tree holds for its sheets: which files are records, and which are attachments."""
+"""The files of a commit by sheet: which are records, and which are attachments."""
 
 from __future__ import annotations
 

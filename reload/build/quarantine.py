@@ -1,8 +1,8 @@
-"""What is served in place of records that cannot be read: their last readable version, or nothing.
+"""Quarantine: what is served for unreadable records, their last readable version or nothing.
 
 A version is one on the branch's first-parent history, newest first, read as the served commit's sheet
 definition says. The search ends where the file was absent: a record that was removed on purpose does not
-come back because somebody adds it anew with a mistake. So the answer is a function of the commit alone.
+come back when it is added again with a mistake. So the answer is a function of the commit alone.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ VERSIONS_MAX = 100
 
 
 class Settled(NamedTuple):
-    """What becomes of an unreadable file: how it is listed, and the record that is served in its place."""
+    """What is served for an unreadable file: how it is listed, and the record in its place."""
 
     path: str | None
     listed: Listed
@@ -44,7 +44,7 @@ class _Search:
 def last_readable(
     repository: Repository, commit: str, reader: SheetReader, unreadable: Sequence[Unreadable]
 ) -> Iterator[Settled]:
-    """What becomes of each unreadable file of a sheet; in no particular order."""
+    """What is served for each unreadable file of a sheet, in no particular order."""
     searches = {each.entry.path: _Search(each) for each in unreadable}
     if not searches:
         return

@@ -38,7 +38,7 @@ class Build:
         return SheetReader(self.repository, sheet, self.policy, self.budget)
 
     def settle(self, reader: SheetReader, found: Findings) -> Iterator[Settled]:
-        """What becomes of unreadable files: they refuse the commit, or others are served in their place."""
+        """Unreadable files refuse the commit, or earlier versions are served in their place."""
         if self.policy.invalid == "quarantine":
             yield from last_readable(self.repository, self.commit, reader, found.unreadable)
             return

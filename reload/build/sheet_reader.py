@@ -1,4 +1,4 @@
-"""The files of a sheet read under a policy: records, what is wrong with them, and what cannot be read."""
+"""Reads the files of a sheet under a policy: records, warnings, unreadable files."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class StateWriter:
         self._state_file = None
 
     def discard(self, snapshot: Snapshot) -> None:
-        """Forget a snapshot that `advance` made and nobody got to see."""
+        """Forget a snapshot that `advance` made and that was not served."""
         snapshot.retire()
         if self._replaced is not None and self._state_file is not None:
             given_up, self._state_file, self._replaced = self._state_file, self._replaced, None

@@ -1,4 +1,4 @@
-"""Which commits contain which: asked off the loop, and by everybody at once only once."""
+"""Which commits contain which: asked off the loop; equal questions share one answer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Ancestry:
     async def contains(self, tip: str | None, abbreviated: str) -> bool:
         """Whether the commit that 4 to 40 hex digits name is `tip` or one of its ancestors.
 
-        False where that cannot be found out: whoever asks fetches then, which is never wrong.
+        False where that cannot be found out: the caller fetches then, which is always right.
         """
         if tip is None or tip.startswith(abbreviated):
             return tip is not None

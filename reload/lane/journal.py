@@ -66,7 +66,7 @@ class Journal:
         self.in_step = False
         self.consecutive_failures = 0
         self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
-        self.clock: Callable[[], float] = time.monotonic  # for ages: nobody sets it back
+        self.clock: Callable[[], float] = time.monotonic  # for ages: it never goes back
         self._reached_at_s: float | None = None
         self._announced_at_s = 0.0
 

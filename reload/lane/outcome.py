@@ -1,4 +1,4 @@
-"""How a reload ended, as a value that is answered, logged, counted and shown alike."""
+"""How a reload ended: one value for the answer, the log, the metrics and the status."""
 
 from __future__ import annotations
 

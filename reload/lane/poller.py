@@ -1,4 +1,4 @@
-"""The fallback poller: a low-frequency question to the remote that heals a missed webhook."""
+"""The fallback poller: it asks the remote now and then, in case a webhook was missed."""
 
 from __future__ import annotations
 

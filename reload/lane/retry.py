@@ -1,4 +1,4 @@
-"""An action that is repeated, less and less often, until it is not needed any more."""
+"""An action that is repeated, less and less often, until it is not needed."""
 
 from __future__ import annotations
 

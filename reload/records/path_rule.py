@@ -1,4 +1,4 @@
-"""Whether a record lies where its own fields say: plain field references only, nothing is evaluated."""
+"""Whether a record's path matches its fields: plain references only, nothing is evaluated."""
 
 from __future__ import annotations
 

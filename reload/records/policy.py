@@ -1,4 +1,4 @@
-"""What an operator decided about data that is not as it should be."""
+"""The operator's policy for invalid data."""
 
 from __future__ import annotations
 

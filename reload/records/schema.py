@@ -35,7 +35,7 @@ class TooExpensive(Exception):
 
 
 class Budget:
-    """How many steps validation may take before somebody is kept waiting; raises TooExpensive."""
+    """How many steps validation may take so that readers do not wait; raises TooExpensive."""
 
     def __init__(self, steps: int) -> None:
         self._left = steps

@@ -1,4 +1,4 @@
-"""What a JSON Schema may cost, told from its text before anything compiles or runs it.
+"""The cost of a JSON Schema, computed from its text before it is compiled.
 
 A schema of one kilobyte can ask for 2^25 comparisons: its parts refer to each other, and every way through
 them is gone. The ways are counted here, so that a hostile schema is refused and an expensive one is not

@@ -74,7 +74,7 @@ class Sheet:
 
         `is_file` tells whether a path relative to the root is a file of the commit; only recursive
         sheets ask, since there a folder named like a record holds attachments at any depth. Files that
-        define sheets are nobody's attachments.
+        define sheets are no attachments.
         """
         if self._is_plain and file.count("/") == self._slashes:
             return Place(file[: -len(self.extension)]) if file.endswith(self.extension) else None

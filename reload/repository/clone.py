@@ -20,7 +20,7 @@ READ_ATTEMPTS, READ_AGAIN_S = 5, 0.05
 
 
 class Clone:
-    """Holds the repository open. `note` takes log events.
+    """Holds the repository open; `note` takes log events.
 
     For the thread that prepares reloads; `contains`, `attachment` and `stop` are for any thread.
     """
@@ -79,7 +79,7 @@ class Clone:
     def repair(
         self, error: ReloadError, begun: float, timed: Callable[[str], AbstractContextManager[None]]
     ) -> bool:
-        """Do what can be done about an error; whether another try may work.
+        """Repair what an error tells of; whether another try may work.
 
         `begun` is when the reload began, in seconds since 1970; `timed` measures a phase. A damaged
         repository is replaced by a fresh clone, once until a reload has met no damage. Locks of git
@@ -168,7 +168,7 @@ class Clone:
     def _use(self, repository: Repository) -> None:
         with self._questions_guard:
             replaced = (self._questions, self._opened)
-            self._opened, self._questions = repository, repository.twin()  # whoever reads finds it at once
+            self._opened, self._questions = repository, repository.twin()  # readers find it at once
             for old in replaced:
                 if old is not None:
                     old.close()

@@ -28,7 +28,7 @@ Note = Callable[..., None]
 class CloneFolder:
     """Where the repository is, where it comes from, and how it is opened.
 
-    The caller holds the data directory's lock: nobody else runs git on it. `note` takes log events.
+    The caller holds the data directory's lock, so no other server runs git on it. `note` takes log events.
     """
 
     git_dir: Path
@@ -58,7 +58,7 @@ class CloneFolder:
     def clear_after_failure(self, ours: Container[int], begun: float, *, died: bool) -> bool | None:
         """Remove what a git that failed left behind; whether it left any.
 
-        None, and nothing is removed, while a git of somebody else runs on the repository.
+        None, and nothing is removed, while another program's git runs on the repository.
         """
         removed = clear_after_failure(self.git_dir, ours, begun, died=died)
         self._tell(removed or [])

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, cast
 
-# Without git GitPython refuses to be imported; whoever needs git tells that in its own words.
+# Without git GitPython refuses to be imported. A missing git is reported where it is needed.
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 import git as gitpython
@@ -82,7 +82,7 @@ class Process:
             self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End the whole group: politely, then for certain. Its pipes stay with whoever reads them."""
+        """End the whole group: SIGTERM, then SIGKILL. Its pipes stay open for their readers."""
         self.ask_to_end()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.popen.wait(TERMINATION_GRACE_S)

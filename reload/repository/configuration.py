@@ -18,7 +18,7 @@ from reload.errors import RepositoryError
 from reload.repository.command import Git, GitFailed
 
 COPY = "config.replaced"
-# What only says how files are stored, who may read them, and what a push by somebody else may do.
+# What only says how files are stored, who may read them, and what a push to it may do.
 KEPT = frozenset(
     {
         "core.repositoryformatversion",

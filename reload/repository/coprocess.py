@@ -1,4 +1,4 @@
-"""A conversation with one git process: one request after another, over pipes."""
+"""One git process that answers request after request, over pipes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A credential for the remote: given to git in its environment alone, and to one host only.
+"""A credential for the remote: passed to git in its environment only, for one host only.
 
 git asks a helper for it, which is a line of shell that git is told on its command line. The line names
 variables, never what is in them: arguments can be read by every user of a machine, the environment of

@@ -1,4 +1,4 @@
-"""How commits differ, asked of one git that stays: to start one each time costs more than the answer."""
+"""How commits differ, from one `git diff-tree` that keeps running: starting it costs more than the answer."""
 
 from __future__ import annotations
 

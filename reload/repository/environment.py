@@ -1,4 +1,4 @@
-"""The closed room that git runs in: which settings count, what it sees around it, how much it may write."""
+"""The environment that git runs in: its settings, its variables, and limits on what it may write."""
 
 from __future__ import annotations
 

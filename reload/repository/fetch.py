@@ -34,7 +34,7 @@ _SETTINGS = (
     # A tree that is out of order, or has a name twice, would make a difference of it wrong.
     "fetch.fsckObjects=true",
     *(f"fetch.fsck.{fault}=ignore" for fault in _TOLERATED),
-    # What arrives stays one pack, which git keeps from a `gc` by somebody else until a ref names it.
+    # What arrives stays one pack, which git protects from another `gc` until a ref names it.
     "fetch.unpackLimit=1",
     # git completes what arrives by what it builds upon, such as the folder that one file changed in. To
     # compress that again costs more than to check it, and it is compressed when packs are gathered.

@@ -1,4 +1,4 @@
-"""What a killed git leaves in a repository: lock files, half-written packs, orphaned processes.
+"""What a killed git leaves in a repository: lock files, partial packs, orphaned processes.
 
 Only for a repository that belongs to this process: the caller holds the data directory's lock.
 """
@@ -45,7 +45,7 @@ class GitProcess:
 def clear_at_start(git_dir: Path) -> list[Leftover]:
     """Remove what a killed server left: its git processes, every lock, every half-written file.
 
-    A git that somebody else runs on the repository is left alone, and so are locks that may be its.
+    Another program's git on the repository is left alone, and so are locks that may be its.
     """
     ended = _end_ours(git_dir)
     others = any(git_processes(git_dir))
@@ -104,7 +104,7 @@ def _end_ours(git_dir: Path) -> list[int]:
 
 
 def _places(entry: Path, words: list[bytes], variables: list[bytes]) -> set[str]:
-    """Where a git of somebody else may be at work: its folder, and what it was told by any spelling."""
+    """Where another program's git may work: its folder, and the repository it was given, by any spelling."""
     folder = os.readlink(entry / "cwd")
     told = [word.removeprefix(b"--git-dir=") for word in words if word.startswith(b"--git-dir=")]
     told += [after for word, after in itertools.pairwise(words) if word == b"--git-dir"]
@@ -149,6 +149,6 @@ def _is_kept_by_fetch(path: Path) -> bool:
 
 
 def _matching(folder: Path, pattern: str) -> Iterator[Path]:
-    """What lies there, as far as it can be told while a git of somebody else removes folders."""
+    """What matches, also while another git removes folders."""
     with contextlib.suppress(OSError):
         yield from folder.glob(pattern)

@@ -1,4 +1,4 @@
-"""Looking after a repository's object files: are they whole, are they few?"""
+"""Maintenance of a repository's object files: finding damage, and packing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What git prints of trees, blobs and commits, as values."""
+"""Trees, blobs and commits as git prints them, parsed into values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Low priority that counts: for a process, and for its session where the system lets those take turns.
+"""Low priority for a process, and for its session where Linux schedules sessions.
 
 Linux may schedule whole sessions against each other (`sched_autogroup_enabled`). A process that leads a
 session of its own is then as good as any other, however nice it is, unless its session is nice too.
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def lower(pid: int, niceness: int) -> None:
-    """Let everybody go before a process that leads a session, and before what it starts from now on."""
+    """Lower the priority of a process that leads a session, and of what it starts from now on."""
     with contextlib.suppress(OSError):  # it has ended
         os.setpriority(os.PRIO_PROCESS, pid, niceness)
     with contextlib.suppress(OSError):  # sessions do not take turns here

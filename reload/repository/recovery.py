@@ -1,4 +1,4 @@
-"""What a damaged repository still holds of its own, brought into the one that takes its place."""
+"""Local commits and refs of a damaged repository, copied into the new clone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NOTHING = "empty bundle"
 
 
 def recover(damaged: Path, fresh: Repository, note: Callable[..., None]) -> None:
-    """Bring the branch, what was never pushed, and this program's own refs into `fresh`.
+    """Copy the branch, unpushed commits and this program's own refs into `fresh`.
 
     Commits that the remote lacks are bundled first, in the damaged repository, which is kept. What
     cannot be read is left out and noted.

@@ -1,4 +1,4 @@
-"""Where a reload leads: the remote's history judged against what is served and what is here."""
+"""The commit that a reload leads to: the remote's history compared with the served commit and the branch."""
 
 from __future__ import annotations
 

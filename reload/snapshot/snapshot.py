@@ -203,7 +203,7 @@ class Snapshot:
         return fresh
 
     def retire(self) -> None:
-        """Close as soon as nobody uses the snapshot any more."""
+        """Close when the last user has left."""
         with self._guard:
             self._retired = True
             last = self._leases == 0

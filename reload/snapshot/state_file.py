@@ -37,7 +37,7 @@ _BULK_CACHE_KIB = 128 * 1024
 class StateFile:
     """The writing side of a state file; for use by one thread at a time.
 
-    `create` makes a new file that nobody reads before it is whole; `open` takes an existing one, whose
+    `create` makes a new file, which has no readers before it is whole; `open` takes an existing one, whose
     readers keep their version while it is written to.
     """
 

@@ -1,4 +1,4 @@
-"""What readers get: rows of a Snapshot as JSON bytes, ready-made parts joined and never parsed again."""
+"""Answers as JSON: rows of a Snapshot, joined from ready-made JSON without parsing it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""URL parameters as a Query value; whatever is not understood is refused, naming the parameter."""
+"""URL parameters as a Query; what is not understood is refused, naming the parameter."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class SearchRequest:
 
 
 class Parameters:
-    """The parameters of one request; every one that nobody asked for is refused by `refuse_others`."""
+    """The parameters of one request; `refuse_others` refuses those that were not read."""
 
     def __init__(self, query_string: str) -> None:
         self._values: dict[str, list[str]] = {}
@@ -188,7 +188,7 @@ def read_cursor(text: str | None, fingerprint: str, width: int) -> tuple[SortVal
 
 
 def _is_key(value: object) -> bool:
-    """Whether a row can have this sort value; the checksum keeps nobody from making a cursor by hand."""
+    """Whether a row can have this sort value; clients may make cursors by hand."""
     if isinstance(value, int):
         return -(1 << 63) <= value < 1 << 63
     return value is None or isinstance(value, str | float)

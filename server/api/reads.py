@@ -36,7 +36,7 @@ from server.http.errors import ApiError
 from server.http.exchange import HttpContext
 from server.http.response import Headers, Response
 
-# Twenty values of every facet, together; longer ones are texts that nobody counts.
+# Twenty values of every facet, together; longer ones are texts, not categories.
 FACET_CHARACTERS_MAX = 1_000_000
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 # What browsers may show; everything else is offered as a download, so that no script of a data

@@ -1,4 +1,4 @@
-"""What forges send: which forge calls, what its delivery is called, and what its event means.
+"""Forges: which one calls, the id of its delivery, and what its event means.
 
 Only the name of the event, the ref and the new commit are read. URLs in a payload are never used.
 """
@@ -103,7 +103,7 @@ def recognize(headers: HTTPHeaders) -> list[Forge]:
 
 
 def shown(text: str) -> str:
-    """What somebody sent, short and without anything that a log or a terminal could take amiss."""
+    """A text from outside, shortened, with control characters escaped for logs and terminals."""
     return ascii(text[:NAME_CHARACTERS_MAX])[1:-1]
 
 

@@ -1,4 +1,4 @@
-"""The keys that callers may prove, by scheme, and when each was last used."""
+"""The keys that callers may know, by scheme, and when each was last used."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Keyring:
 
     @property
     def empty(self) -> bool:
-        """Whether nobody can prove anything."""
+        """Whether no key is set."""
         return not self._keys
 
     def of(self, scheme: str) -> tuple[Key, ...]:

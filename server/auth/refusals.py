@@ -1,4 +1,4 @@
-"""The log of refused attempts: one line at once, then at most one a second with how many there were."""
+"""The log of refused attempts: one line at once, then at most one a second, with a count."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Proofs that a caller knows a secret: tokens, and signatures over the raw body, fed as it arrives.
 
 Everything is compared in constant time, on bytes, with every key that could have been meant, and with
-a key that nobody knows where none is set: how long it takes tells nothing of what is configured.
+a random key where none is set, so that the time it takes does not tell what is configured.
 """
 
 from __future__ import annotations

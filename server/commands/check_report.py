@@ -1,4 +1,4 @@
-"""How the report of a check is written: for people, or so that GitHub marks the lines at fault."""
+"""How the report of a check is written: for people, or as annotations for GitHub."""
 
 from __future__ import annotations
 

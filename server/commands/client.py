@@ -1,4 +1,4 @@
-"""A running server, asked from the command line."""
+"""A client of a running server, for the commands."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Client:
         return self._ours(self._call("GET", "/api/_internal/status", None), _STATUS)
 
     def _ours(self, reply: Reply, names: frozenset[str]) -> Reply:
-        """The reply, unless somebody else says there that all is well."""
+        """The reply, unless another server answers there."""
         if reply.status == 200 and not names <= reply.document.keys():
             raise Unreachable(f"{self._url} answers, but not as Livesheets does; is that the right address?")
         return reply

@@ -1,4 +1,4 @@
-"""How a command ends: its exit status, its last words, and nothing of it left behind."""
+"""How a command ends: its exit status, its last message, its clean-up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a push brings, as a `pre-receive` hook sees it: kept apart until the hook has accepted it."""
+"""The objects of a push in a `pre-receive` hook: git keeps them apart until the hook accepts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Standard input, output and error, whatever the caller has made of them."""
+"""Standard input, output and error, also where the caller closed them."""
 
 from __future__ import annotations
 

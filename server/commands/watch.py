@@ -1,4 +1,4 @@
-"""The status of a running server, drawn anew until the person who watches has seen enough."""
+"""The status of a running server, redrawn until Ctrl-C."""
 
 from __future__ import annotations
 

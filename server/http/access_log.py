@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-# To Tornado any token is a method. Others than these have one name, so that nobody fills memory and logs
-# with names.
+# To Tornado any token is a method. Others than these have one name, so that method names cannot fill
+# memory and logs.
 METHODS: Final = frozenset(
     ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT")  # RFC 9110, RFC 5789
 )

@@ -1,4 +1,4 @@
-"""Exceptions as answers: the only place that gives errors their HTTP status and their stable code."""
+"""Errors as answers: the only place that maps exceptions to an HTTP status and a stable code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "attachment-not-found": (404, "No such attachment"),
     "reload-not-found": (404, "No such reload"),
     "method-not-allowed": (405, "Method not allowed"),
-    "not-acceptable": (406, "Not to be had in that form"),
+    "not-acceptable": (406, "Not available in that form"),
     "invalid-query": (400, "The query is not understood"),
     "invalid-request": (400, "The request is not understood"),
     "unauthorized": (401, "A valid credential is needed"),

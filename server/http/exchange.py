@@ -82,7 +82,7 @@ class Exchange:
         return answer
 
     def finished(self, route: str, status: int, *, logged: bool = True) -> None:
-        """Count the request, and log it unless somebody else does."""
+        """Count the request, and log it where `logged`."""
         seconds = self._context.access_log.count(route, self._method, status, self.begun)
         if logged:
             self._context.access_log.write(

@@ -1,4 +1,4 @@
-"""The host of a request: one, a name that no proxy could read another way, and one of ours."""
+"""The host of a request: exactly one, well-formed, and one that this server answers for."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from server.http.peers import Peers, peer_of
 
 
 class LimitedServer(HTTPServer):
-    """Closes a connection at once where its peer, or everybody together, has too many."""
+    """Closes a new connection at once where its peer, or all peers together, have too many."""
 
     _connections_open: Connections | None = None
 

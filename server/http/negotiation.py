@@ -1,4 +1,4 @@
-"""What a client takes: media types by `Accept`, gzip by `Accept-Encoding`, as RFC 9110 has it."""
+"""Content negotiation: media types by `Accept`, gzip by `Accept-Encoding` (RFC 9110)."""
 
 from __future__ import annotations
 

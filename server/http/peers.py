@@ -1,4 +1,4 @@
-"""Who calls: the address that limits are counted by, seen through proxies that the operator trusts."""
+"""The peer of a request: the address that limits count by, behind trusted proxies."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Peers:
         for text in reversed(forwarded.split(",")[-HOPS_MAX:]):
             address = _address(text.strip())
             if address is None:
-                break  # what stands before it was written by somebody who writes nonsense
+                break  # what precedes an invalid address cannot be trusted
             seen = address
             if not self._trusts(address):
                 break

@@ -1,7 +1,7 @@
-"""Answers that their clients have not taken yet: bounded in bytes and in time.
+"""Answers that clients have not received yet: bounded in bytes and in time.
 
 What a client does not read lies in this process's memory. Of most answers the system takes all at once;
-only the others are watched. Newcomers are always answered: who has waited longest is let go.
+only the others are watched. New answers are always sent: the connection that waits longest is closed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What each outcome of a reload means for people, and what an operator does about it."""
+"""What each outcome of a reload means, and what an operator does about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How things stand, as gauges that are read when somebody asks, so that they cannot lag behind."""
+"""The state as gauges, computed at each scrape, so that they are never out of date."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ class Gauges(Collector):
         yield from self._reloads()
         yield from _served(current)
         lines = self._log_lines_dropped()
-        yield _gauge("livesheets_log_lines_dropped", "Log lines lost because nobody took them.", lines)
+        yield _gauge(
+            "livesheets_log_lines_dropped", "Log lines dropped because the reader was too slow.", lines
+        )
         yield _free(self._folders)
 
     def _reloads(self) -> Iterator[GaugeMetricFamily]:

@@ -1,4 +1,4 @@
-"""How things stand, in one headline: what the page, the command and the reports say first."""
+"""The state in one headline, for the page, the command and notifications."""
 
 from __future__ import annotations
 

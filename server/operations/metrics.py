@@ -1,4 +1,4 @@
-"""What operators measure: one registry a process, Prometheus names, filled by requests and by reloads."""
+"""The metrics: one registry for the process, with Prometheus names."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Metrics:
             buckets=_REQUEST_BUCKETS_S, registry=self.registry,
         )  # fmt: skip
         self._notifications = Counter(
-            "livesheets_notifications", "Reports to people by type and what became of them.",
+            "livesheets_notifications", "Notifications by type and result.",
             ("type", "result"), registry=self.registry,
         )  # fmt: skip
         self._lag = Gauge(

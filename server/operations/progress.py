@@ -1,4 +1,4 @@
-"""How far a full build is: a bar on a terminal, a log line every few seconds elsewhere."""
+"""Progress of a full build: a bar on a terminal, elsewhere a log line every few seconds."""
 
 from __future__ import annotations
 

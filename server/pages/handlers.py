@@ -29,7 +29,7 @@ class PageHandler(Handler):
         self.page = page
 
     def get(self) -> None:
-        """To everybody what is public; with the webhook's credential the texts of problems, too."""
+        """The public part to all; with the webhook's credential the texts of problems too."""
         detailed = self._knows_the_secret()
         current = self.branch.snapshot
         document = status_document(self.branch)
@@ -43,7 +43,7 @@ class PageHandler(Handler):
         self.finish(page)
 
     def _knows_the_secret(self) -> bool:
-        """Whether a credential is given; one that is wrong is refused as everywhere.
+        """Whether a credential is given; a wrong one is refused.
 
         Other schemes than Bearer are a proxy's own affair.
         """

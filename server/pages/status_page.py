@@ -1,4 +1,4 @@
-"""The page for people: a status document as HTML that works without scripts and lets nothing else in."""
+"""The status page: a status document as HTML that works without scripts, with a strict CSP."""
 
 from __future__ import annotations
 

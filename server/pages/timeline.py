@@ -1,4 +1,4 @@
-"""The plot of the last reloads: one bar each, as high as it took long, marked by how it ended.
+"""The plot of the last reloads: one bar each, its height the duration, its mark the outcome.
 
 Places along the time axis are percentages, so that the plot fits any width while its texts keep
 their size; heights are pixels on a logarithmic scale.

@@ -41,7 +41,7 @@ class Secret:
     A `withdrawable` secret ends with its file: once the file is empty or gone, nothing matches.
     """
 
-    __slots__ = ("_file", "_nobodys", "_seal", "_trouble", "_values", "characters_min", "token")
+    __slots__ = ("_file", "_unknown", "_seal", "_trouble", "_values", "characters_min", "token")
 
     def __init__(
         self,
@@ -57,8 +57,8 @@ class Secret:
         self.token = token
         self._seal = None if file is None else _seal(file)
         self._trouble = ""
-        # A withdrawn secret becomes a value that nobody knows: safer to compare with than none.
-        self._nobodys = secrets.token_bytes(32) if withdrawable else None
+        # A withdrawn secret becomes a random value: safer to compare with than none.
+        self._unknown = secrets.token_bytes(32) if withdrawable else None
         first = self._checked(value if file is None else _contents(file))
         self._values: tuple[bytes, ...] = (first,)
 
@@ -88,8 +88,8 @@ class Secret:
             self._hold(self._checked(_contents(file)))
             self._trouble = ""
         except SecretError as fault:
-            if isinstance(fault, SecretGoneError) and self._nobodys is not None:
-                self._hold(self._nobodys)
+            if isinstance(fault, SecretGoneError) and self._unknown is not None:
+                self._hold(self._unknown)
             if str(fault) != self._trouble:
                 self._trouble = str(fault)
                 log.warning("secret.refused", file=str(file), reason=self._trouble)

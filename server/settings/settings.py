@@ -49,7 +49,7 @@ T = TypeVar("T")
 class SettingsError(Exception):
     """The environment cannot be used; `faults` holds everything that is wrong with it.
 
-    Each fault names its variable and says how to mend it; none shows a secret.
+    Each fault names its variable and says how to fix it; none shows a secret.
     """
 
     def __init__(self, faults: Iterable[str]) -> None:

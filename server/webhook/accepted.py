@@ -1,4 +1,4 @@
-"""Reloads that were accepted and answered before they ended; their outcomes can be asked for."""
+"""Reloads that were answered before they ended; their outcomes can be asked for."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class AcceptedReloads:
     ) -> None:
         try:
             outcome = await reload()
-        except Exception as error:  # nobody waits for this task: what broke must be found under its id
+        except Exception as error:  # no caller waits: the error must be found under the id
             self._outcomes[reload_id] = BuildFailed(f"{type(error).__name__}: {error}")
             log.exception("reload.crashed", reload_id=reload_id)
             return

@@ -1,4 +1,4 @@
-"""A request's body as it arrives: fed on piece by piece, kept only as far as it will be read."""
+"""A request's body as it arrives, piece by piece; only what will be read is kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The deliveries that were applied, so that one that is sent again does nothing."""
+"""The deliveries that were applied, so that a repeated one does nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The webhook: proven callers ask for a reload and wait for it; forges announce pushes and do not."""
+"""The webhook: authenticated callers ask for a reload and wait; forges announce pushes and do not wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The body of a direct call to the webhook: what is asked for, strictly read."""
+"""The body of a direct call to the webhook, strictly read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The best matches of a search, as SQL: every match is ranked once, and only the best are looked up."""
+"""The best matches of a search, as SQL: each match is ranked once, only the best are read."""
 
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ from reload.snapshot.state_file import Attachment, json_path, quoted
 from reload.snapshot.tables.problems import Listing
 
 QUERY_DEADLINE_S = 5.0
-# As much of the file as SQLite keeps in memory by itself. Not a memory map: a file that somebody cuts
-# short would end the process.
+# As much of the file as SQLite keeps in memory by itself. Not a memory map: a file that is truncated
+# would end the process.
 CACHE_KIB = 2 << 10
 # Steps of SQLite between two looks at the clock, some 0.2 ms. Each look takes the interpreter's lock
 # from the event loop, so they are as rare as a search of many terms allows, which takes few steps.

@@ -1,4 +1,4 @@
-"""What a person types into a search box, as an FTS5 query that cannot fail.
+"""A person's search text as an FTS5 query that cannot fail.
 
 Words are ANDed, `"a phrase"` stays together, and the last word matches as a prefix. The index holds
 Porter stems, which need not begin with what was typed so far: `accessib` becomes `accessibility`,
@@ -59,7 +59,7 @@ def _tokenizer(arguments: str) -> Callable[[str], Sequence[str]]:
 
 
 def match_expression(text: str) -> str | None:
-    """The FTS5 expression for what somebody typed, None where it holds nothing that can be searched.
+    """The FTS5 expression for what a person typed, None where it holds no word.
 
     The first WORDS_MAX words count, each to WORD_CHARACTERS_MAX characters; any text is safe.
     """

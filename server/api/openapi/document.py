@@ -1,4 +1,4 @@
-"""The whole document: the routes of the read API, with the sheets of one snapshot for `{sheet}`."""
+"""The OpenAPI document: the routes of the read API, with each sheet of a snapshot for `{sheet}`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sheet's JSON Schema as a component of an OpenAPI document, cleared of what means something else there."""
+"""A sheet's JSON Schema as a component of an OpenAPI document, without keywords that differ there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`livesheets doctor`: look at everything a server needs, change nothing, and say how to mend each fault."""
+"""`livesheets doctor`: look at everything a server needs, change nothing, and say how to fix each fault."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ class Finding:
     """One thing looked at: what it is, whether it is well, and how it stands.
 
     `remedy` mends a fault; beside something that is well it is advice. `configuration` says that a
-    setting is at fault.
+    setting is wrong.
     """
 
     subject: str

@@ -1,4 +1,4 @@
-"""The folders that the server writes to, as the doctor sees them: owners, permissions, space, users."""
+"""The doctor's checks of the folders that the server writes to: owner, permissions, space, users."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _folder(subject: str, path: Path) -> Iterator[Finding]:
     yield Finding(subject, True, f"{path}{there}, writable for {_user(os.geteuid())}")
     status = place.stat()
     if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
-        detail = f"{place} belongs to {_user(status.st_uid)} and may be written to by everybody"
+        detail = f"{place} belongs to {_user(status.st_uid)} and is writable by everybody"
         yield Finding(subject, False, detail, f"chmod -R o-w {place}, and start the server with umask 022")
     elif status.st_uid != os.geteuid() and place == path:
         detail = f"{place} belongs to {_user(status.st_uid)}, this is {_user(os.geteuid())}"

@@ -1,4 +1,4 @@
-"""The repository and the remote, as the doctor sees them; asked of git, with nothing made or changed."""
+"""The doctor's checks of the repository and the remote; nothing is changed."""
 
 from __future__ import annotations
 

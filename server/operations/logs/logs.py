@@ -1,4 +1,4 @@
-"""Logs: one event, one line; secrets taken out, hostile text made harmless, the loop never kept.
+"""Logs: one event, one line; secrets removed, hostile text escaped, the loop never blocked.
 
 Everything ends up in the same place: structlog's loggers, the standard library's (Tornado's and
 asyncio's among them) and Python's warnings.
@@ -68,7 +68,7 @@ class Logs:
         return None if not self._pipeline.on_terminal else lambda text: self._writer.draw(text.encode())
 
     def dropped(self) -> int:
-        """How many lines were lost because nobody took them; grows only."""
+        """How many lines were dropped because the reader was too slow; grows only."""
         return self._writer.dropped()
 
     def close(self, timeout_s: float = CLOSE_TIMEOUT_S) -> bool:

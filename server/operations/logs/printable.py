@@ -1,4 +1,4 @@
-"""Text from elsewhere, fit to be shown: nothing in it moves a cursor, ends a line or turns the writing."""
+"""Text from outside, escaped: nothing in it moves a cursor, ends a line or changes the writing direction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taking secrets and URL credentials out of text that people will read."""
+"""Removes secrets and URL credentials from text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Making what is logged portable: plain values of limited size that are safe to show."""
+"""Values for logs: plain, of limited size, safe to show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing log lines without ever making the caller wait."""
+"""Writes log lines without blocking the caller."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class LogWriter:
         while rest:
             try:
                 rest = rest[os.write(self._descriptor, rest) :]
-            except BlockingIOError:  # somebody who shares the terminal made it non-blocking
+            except BlockingIOError:  # another process on this terminal made it non-blocking
                 select.select([], [self._descriptor], [])
 
 

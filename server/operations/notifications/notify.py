@@ -1,4 +1,4 @@
-"""What people are told without asking: a commit was refused, the data is current again, it stays stale."""
+"""Notifications: a commit was refused, the data is current again, the data stays stale."""
 
 from __future__ import annotations
 

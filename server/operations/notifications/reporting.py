@@ -1,4 +1,4 @@
-"""The ways by which people are told, as the settings ask for: a URL, Sentry, both, or none."""
+"""Where notifications go, by the settings: a URL, Sentry, both, or none."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = structlog.get_logger()
 class Reporting:
     """Tells people of refused commits, recovery and staleness, from `start` until `close`.
 
-    `count` is told every report's type and what became of it.
+    `count` is called with the type and result of each report.
     """
 
     def __init__(

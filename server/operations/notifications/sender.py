@@ -1,4 +1,4 @@
-"""Sends reports to a configured URL: signed as Standard Webhooks describes, retried, and never in the way."""
+"""Sends notifications to a URL: signed as Standard Webhooks, retried, without blocking."""
 
 from __future__ import annotations
 

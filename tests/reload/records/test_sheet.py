@@ -130,7 +130,7 @@ def test_in_a_recursive_sheet_the_shallowest_record_owns_what_lies_below(
 
 
 @pytest.mark.parametrize("path", ["${{ slug }}", "${{ path/** }}"])
-def test_a_definition_is_nobodys_attachment(path: str) -> None:
+def test_a_definition_is_unknown_attachment(path: str) -> None:
     sheet = sheet_of(f"[gitsheet]\npath = '{path}'\n")
     assert place(sheet, ".gitsheets/people.toml", ".gitsheets.toml") is None
     assert place(sheet, "x/.gitsheets/people.toml", "x.toml") == Place("x", ".gitsheets/people.toml")
