@@ -29,10 +29,10 @@ def callers() -> Iterator[ThreadPoolExecutor]:
 
 
 @pytest.fixture
-def server(serve: Serve, remote: DataRemote, git: GitOnPath, tmp_path: Path) -> ServerProcess:
+def server(serve: Serve, remote: DataRemote, git: GitOnPath, served_folder: Path) -> ServerProcess:
     """A server whose git can be held; its start-up reload is over."""
-    started = serve(tmp_path, remote.path, PATH=git.path)
-    started.log.wait_for("reload.swapped")
+    started = serve(served_folder, remote.path, PATH=git.path)
+    started.log.wait_for("reload.unchanged", trigger="startup")
     return started
 
 

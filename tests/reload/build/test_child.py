@@ -63,7 +63,8 @@ def repo(tmp_git: Callable[..., GitRepo]) -> GitRepo:
 def test_a_child_and_its_gits_let_everybody_go_first(repo: GitRepo, whose: str) -> None:
     code = "import os, pathlib; "
     if whose == "git":
-        code += f"from reload.repository.command import Git; git = Git(pathlib.Path({str(repo.path / '.git')!r})); "
+        code += "from reload.repository.command import Git; "
+        code += f"git = Git(pathlib.Path({str(repo.path / '.git')!r})); "
         code += "git.start('cat-file', '--batch'); (git,) = git.pids(); "
     code += f"session = pathlib.Path(f'/proc/{{{whose}}}/autogroup'); "
     code += f"raise SystemExit(f'as nice as {{os.getpriority(os.PRIO_PROCESS, {whose})}}, its session '"
