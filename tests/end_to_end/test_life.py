@@ -126,7 +126,7 @@ def test_a_caller_whose_fetch_hangs_is_told_after_the_time_allowed(
 ) -> None:
     remote.author.bare_clone(tmp_path / "data.git")
     with SilentHost() as host:
-        server = serve(tmp_path, host.url, CFP_GIT_TIMEOUT="1")
+        server = serve(tmp_path, host.url, CFP_GIT_TIMEOUT="0.5")
         server.ready(remote.head)
         assert host.called.wait(DEADLINE_S)
         call = callers.submit(server.client.reload)
