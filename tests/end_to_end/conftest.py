@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,10 +22,28 @@ def serve() -> Iterator[Serve]:
         yield start
 
 
+@pytest.fixture(scope="session")
+def _served(tmp_path_factory: pytest.TempPathFactory, _isolated_git: None) -> Path:
+    """The folder of a server that has ended, and of its remote; a server on a copy starts without a build."""
+    folder = tmp_path_factory.mktemp("served")
+    remote = DataRemote(folder / "origin")
+    with servers() as start:
+        start(folder, remote.path).ready(remote.head)
+    return folder
+
+
 @pytest.fixture
-def remote(tmp_path: Path) -> DataRemote:
+def remote(_served: Path, tmp_path: Path) -> DataRemote:
     """A remote with the sample data."""
-    return DataRemote(tmp_path / "origin")
+    return DataRemote.copied(_served / "origin", tmp_path / "origin")
+
+
+@pytest.fixture
+def served_folder(_served: Path, tmp_path: Path) -> Path:
+    """The test's folder, with what a server keeps that has served `remote`."""
+    for name in ("data.git", "data.git.state"):
+        shutil.copytree(_served / name, tmp_path / name, symlinks=True)
+    return tmp_path
 
 
 @pytest.fixture
@@ -40,9 +59,9 @@ def git(tmp_path: Path) -> GitOnPath:
 
 
 @pytest.fixture
-def server(serve: Serve, remote: DataRemote, tmp_path: Path) -> ServerProcess:
+def server(serve: Serve, remote: DataRemote, served_folder: Path) -> ServerProcess:
     """A server of the test's own that serves `remote`."""
-    started = serve(tmp_path, remote.path)
+    started = serve(served_folder, remote.path)
     started.ready(remote.head)
     return started
 

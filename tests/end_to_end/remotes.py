@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +19,14 @@ class DataRemote:
         self.author = GitRepo.create(folder / "author")
         if files is not None:
             self.push(files)
+
+    @classmethod
+    def copied(cls, source: Path, folder: Path) -> DataRemote:
+        """What another one made in `source`, on its own."""
+        shutil.copytree(source, folder, symlinks=True)
+        copy = cls.__new__(cls)
+        copy.path, copy.author = folder / "remote.git", GitRepo(folder / "author")
+        return copy
 
     @property
     def head(self) -> str:

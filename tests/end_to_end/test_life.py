@@ -29,10 +29,10 @@ def callers() -> Iterator[ThreadPoolExecutor]:
 
 
 @pytest.fixture
-def server(serve: Serve, remote: DataRemote, git: GitOnPath, tmp_path: Path) -> ServerProcess:
+def server(serve: Serve, remote: DataRemote, git: GitOnPath, served_folder: Path) -> ServerProcess:
     """A server whose git can be held; its start-up reload is over."""
-    started = serve(tmp_path, remote.path, PATH=git.path)
-    started.log.wait_for("reload.swapped")
+    started = serve(served_folder, remote.path, PATH=git.path)
+    started.log.wait_for("reload.unchanged", trigger="startup")
     return started
 
 
@@ -126,7 +126,7 @@ def test_a_caller_whose_fetch_hangs_is_told_after_the_time_allowed(
 ) -> None:
     remote.author.bare_clone(tmp_path / "data.git")
     with SilentHost() as host:
-        server = serve(tmp_path, host.url, CFP_GIT_TIMEOUT="1")
+        server = serve(tmp_path, host.url, CFP_GIT_TIMEOUT="0.5")
         server.ready(remote.head)
         assert host.called.wait(DEADLINE_S)
         call = callers.submit(server.client.reload)

@@ -7,6 +7,9 @@ import re
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,11 +22,18 @@ from tests.end_to_end.sample import person
 from tests.end_to_end.server_process import ServerProcess, run_command
 from tests.ports import free_port
 
+Done = subprocess.CompletedProcess[str]
 FAILED, USAGE, IN_USE, BAD_CONFIGURATION = 1, 2, 75, 78
 COMMANDS = ("serve", "demo", "reload", "status", "check", "doctor")
 
 
-def ask(server: ServerProcess, *arguments: str, secret: str = SECRET) -> subprocess.CompletedProcess[str]:
+def at_once(*runs: Callable[[], Done]) -> list[Done]:
+    """What commands print that do not need each other."""
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(lambda run: run(), runs))
+
+
+def ask(server: ServerProcess, *arguments: str, secret: str = SECRET) -> Done:
     """A command that talks to a running server."""
     url = f"http://127.0.0.1:{server.client.port}"
     return run_command(*arguments, "--url", url, CFP_DATA_RELOAD_SECRET=secret)
@@ -46,11 +56,10 @@ def test_every_command_has_help_of_its_own() -> None:
         assert command in done.output
 
 
-@pytest.mark.parametrize("arguments", [("nonsense",), ("serve", "--port", "many")])
-def test_what_is_no_command_is_a_usage_error(arguments: tuple[str, ...]) -> None:
-    done = run_command(*arguments)
-    assert done.returncode == USAGE
-    assert done.stderr
+def test_what_is_no_command_is_a_usage_error() -> None:
+    for done in at_once(partial(run_command, "nonsense"), partial(run_command, "serve", "--port", "many")):
+        assert done.returncode == USAGE
+        assert done.stderr
 
 
 FAULTY: dict[str, str | None] = {
@@ -65,25 +74,23 @@ FAULTY: dict[str, str | None] = {
 }
 
 
-@pytest.mark.parametrize("command", ["serve", "doctor"])
-def test_all_faults_of_a_configuration_are_told_at_once_without_secrets(command: str) -> None:
-    done = run_command(command, **FAULTY)
-    told = done.stdout + done.stderr
-    assert done.returncode == BAD_CONFIGURATION
-    for name in FAULTY:
-        assert name in told, name
-    assert "CFP_DATA_BRANCH" in told  # the nearest known name
-    assert "hunter2" not in told
-    assert "canary-password" not in told
-    assert "Traceback" not in told
+def test_all_faults_of_a_configuration_are_told_at_once_without_secrets() -> None:
+    for done in at_once(*(partial(run_command, command, **FAULTY) for command in ("serve", "doctor"))):
+        told = done.stdout + done.stderr
+        assert done.returncode == BAD_CONFIGURATION
+        for name in FAULTY:
+            assert name in told, name
+        assert "CFP_DATA_BRANCH" in told  # the nearest known name
+        assert "hunter2" not in told
+        assert "canary-password" not in told
+        assert "Traceback" not in told
 
 
-@pytest.mark.parametrize("secret", ["", "x" * 31], ids=["empty", "short"])
-def test_a_secret_that_protects_nothing_is_refused(tmp_path: Path, secret: str) -> None:
-    settings = {"CFP_DATA_REPO_PATH": str(tmp_path / "data.git"), "CFP_DATA_RELOAD_SECRET": secret}
-    done = run_command("serve", "--port", "0", **settings)
-    assert done.returncode == BAD_CONFIGURATION
-    assert "CFP_DATA_RELOAD_SECRET" in done.stderr
+def test_a_secret_that_protects_nothing_is_refused(tmp_path: Path) -> None:
+    serve = partial(run_command, "serve", "--port", "0", CFP_DATA_REPO_PATH=str(tmp_path / "data.git"))
+    for done in at_once(*(partial(serve, CFP_DATA_RELOAD_SECRET=secret) for secret in ("", "x" * 31))):
+        assert done.returncode == BAD_CONFIGURATION
+        assert "CFP_DATA_RELOAD_SECRET" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -140,13 +147,16 @@ def test_reload_takes_an_operators_consent(server: ServerProcess, remote: DataRe
 
 def test_a_wrong_secret_or_no_server_is_a_failure(server: ServerProcess) -> None:
     wrong = "w" * 40
-    for command in ("reload", "status"):
-        done = ask(server, command, secret=wrong)
-        assert done.returncode == FAILED
-        assert "unauthorized" in done.stderr
-        assert wrong not in done.stdout + done.stderr
     url = f"http://127.0.0.1:{free_port()}"
-    done = run_command("reload", "--url", url, CFP_DATA_RELOAD_SECRET=SECRET)
+    *refused, done = at_once(
+        partial(ask, server, "reload", secret=wrong),
+        partial(ask, server, "status", secret=wrong),
+        partial(run_command, "reload", "--url", url, CFP_DATA_RELOAD_SECRET=SECRET),
+    )
+    for each in refused:
+        assert each.returncode == FAILED
+        assert "unauthorized" in each.stderr
+        assert wrong not in each.stdout + each.stderr
     assert done.returncode == FAILED
     assert url in done.stderr
     assert "Traceback" not in done.stderr
@@ -190,16 +200,20 @@ def test_check_names_every_file_and_line_that_the_server_would_refuse(remote: Da
             ".gitsheets/notes.toml": "[gitsheet]\nroot = 'notes'\n",
         }
     )
-    done = run_command("check", str(remote.path))
-    assert done.returncode == FAILED
+    done, earlier = at_once(
+        partial(run_command, "check", str(remote.path)),
+        partial(run_command, "check", str(remote.path), "--ref", good),
+    )
+    assert (done.returncode, earlier.returncode) == (FAILED, 0)
     found = re.findall(r"^(\S+):(\d+): \S", done.stdout, re.MULTILINE)
     assert {("people/p01.toml", "2"), ("posts/food.md", "3"), (".gitsheets/notes.toml", "1")} == set(found)
-    assert run_command("check", str(remote.path), "--ref", good).returncode == 0
 
 
 def test_check_of_what_is_no_repository_fails_plainly(tmp_path: Path, remote: DataRemote) -> None:
-    for arguments in ((str(tmp_path),), (str(remote.path), "--ref", "nothing")):
-        done = run_command("check", *arguments)
+    for done in at_once(
+        partial(run_command, "check", str(tmp_path)),
+        partial(run_command, "check", str(remote.path), "--ref", "nothing"),
+    ):
         assert done.returncode == FAILED
         assert done.stderr
         assert "Traceback" not in done.stderr
@@ -209,13 +223,15 @@ def test_doctor_finds_nothing_wrong_with_a_good_set_up(
     server: ServerProcess, remote: DataRemote, tmp_path: Path
 ) -> None:
     settings = {"CFP_DATA_REPO_PATH": str(tmp_path / "data.git"), "CFP_DATA_REMOTE": str(remote.path)}
-    done = run_command("doctor", CFP_DATA_RELOAD_SECRET=SECRET, **settings)
-    assert done.returncode == 0, done.stdout
-    assert remote.head[:12] in done.stdout
-    done = run_command("doctor", **server.settings)
+    before, done = at_once(
+        partial(run_command, "doctor", CFP_DATA_RELOAD_SECRET=SECRET, **settings),
+        partial(run_command, "doctor", **server.settings),
+    )
+    assert before.returncode == 0, before.stdout
+    assert remote.head[:12] in before.stdout
     assert done.returncode == 0, done.stdout
     assert str(server.process.pid) in done.stdout
-    assert SECRET not in done.stdout + done.stderr
+    assert SECRET not in before.stdout + before.stderr + done.stdout + done.stderr
 
 
 def test_doctor_says_what_is_wrong_and_how_to_mend_it(tmp_path: Path) -> None:

@@ -18,13 +18,13 @@ POLLS = 'livesheets_reloads_total{outcome="in-sync",trigger="poll"}'
 @pytest.fixture(scope="module")
 def _lasting(tmp_path_factory: pytest.TempPathFactory, _isolated_git: None) -> Iterator[Lasting]:
     """A server that looks for itself."""
-    with lasting_server(tmp_path_factory.mktemp("polled"), CFP_DATA_POLL_INTERVAL="1") as made:
+    with lasting_server(tmp_path_factory.mktemp("polled"), CFP_DATA_POLL_INTERVAL="0.25") as made:
         yield made
 
 
 def test_a_push_without_a_webhook_becomes_visible(server: ServerProcess, remote: DataRemote) -> None:
     poll = server.client.status()["poll"]
-    assert (poll["intervalSeconds"], poll["consecutiveFailures"]) == (1, 0)
+    assert (poll["intervalSeconds"], poll["consecutiveFailures"]) == (0.25, 0)
     assert poll["nextAt"]
     new = remote.push({"people/p01.toml": person(1, name="Renamed")})
     server.ready(new)

@@ -63,7 +63,8 @@ def repo(tmp_git: Callable[..., GitRepo]) -> GitRepo:
 def test_a_child_and_its_gits_let_everybody_go_first(repo: GitRepo, whose: str) -> None:
     code = "import os, pathlib; "
     if whose == "git":
-        code += f"from reload.git.command import Git; git = Git(pathlib.Path({str(repo.path / '.git')!r})); "
+        code += "from reload.repository.command import Git; "
+        code += f"git = Git(pathlib.Path({str(repo.path / '.git')!r})); "
         code += "git.start('cat-file', '--batch'); (git,) = git.pids(); "
     code += f"session = pathlib.Path(f'/proc/{{{whose}}}/autogroup'); "
     code += f"raise SystemExit(f'as nice as {{os.getpriority(os.PRIO_PROCESS, {whose})}}, its session '"
@@ -107,7 +108,8 @@ def test_a_child_that_writes_half_a_result_or_garbage_is_a_failed_build(output: 
 def test_a_child_that_hangs_is_ended_at_the_deadline_and_leaves_no_process(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     code = f"import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
-    assert "longer than 3 s" in _fail(code, deadline_s=3.0)
+    while not pid_file.exists():  # again where a slow machine ended it before it could say so
+        assert "longer than 1 s" in _fail(code, deadline_s=1.0)
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid_file.read_text()), 0)
 

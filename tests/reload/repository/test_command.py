@@ -35,10 +35,11 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> None
     monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
 
 
-def helper(tmp_path: Path) -> int:
-    """The id of the process that the stand-in started."""
+def helper(tmp_path: Path) -> int | None:
+    """The id of the process that the stand-in started, once it has."""
     noted = tmp_path / "helper"
-    return int(eventually(lambda: noted.exists() and noted.read_text().strip(), "the helper has started"))
+    text = noted.read_text() if noted.exists() else ""
+    return int(text) if text else None
 
 
 @pytest.mark.parametrize("obedient", [True, False])
@@ -49,9 +50,9 @@ def test_a_deadline_ends_git_and_everything_that_it_started(
     child = f"({deaf}echo $(exec sh -c 'echo $PPID') >'{tmp_path}/helper'; sleep 60 & wait)"
     stand_in(tmp_path, monkeypatch, f"{child} & wait")
     git = Git(bare)
-    with pytest.raises(GitTimedOut, match="took longer than 3 s"):
-        git.run("fetch", deadline_s=3)
-    pid = helper(tmp_path)
+    while (pid := helper(tmp_path)) is None:  # again where a slow machine ended it before it started another
+        with pytest.raises(GitTimedOut, match="took longer than 1 s"):
+            git.run("fetch", deadline_s=1)
     eventually(lambda: not alive(pid), "the helper is gone")
     assert git.pids() == frozenset()
 

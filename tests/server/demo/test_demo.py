@@ -29,9 +29,15 @@ from tests.server.stub import StubServer
 COMMAND_TIMEOUT_S = 60
 
 
+@pytest.fixture(scope="module")
+def new_demo(tmp_path_factory: pytest.TempPathFactory, _isolated_git: None) -> Demo:
+    """A demo that was just made; tests get copies of it."""
+    return prepare_demo(tmp_path_factory.mktemp("new") / "demo")
+
+
 @pytest.fixture
-def demo(tmp_path: Path) -> Demo:
-    return prepare_demo(tmp_path / "it's a demo")
+def demo(new_demo: Demo, tmp_path: Path) -> Demo:
+    return prepare_demo(shutil.copytree(new_demo.folder, tmp_path / "it's a demo", symlinks=True))
 
 
 def head(repository: Path) -> str:
