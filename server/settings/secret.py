@@ -41,7 +41,7 @@ class Secret:
     A `withdrawable` secret ends with its file: once the file is empty or gone, nothing matches.
     """
 
-    __slots__ = ("_file", "_unknown", "_seal", "_trouble", "_values", "characters_min", "token")
+    __slots__ = ("_file", "_seal", "_trouble", "_unknown", "_values", "characters_min", "token")
 
     def __init__(
         self,
