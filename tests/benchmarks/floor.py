@@ -60,3 +60,16 @@ class Floor:
             check=True,
         )
         return done.stdout.decode()
+
+
+class PlainFetch:
+    """`git fetch` as a user types it, in a clone of its own: none of the server's flags and settings."""
+
+    def __init__(self, git_dir: Path) -> None:
+        self._command = ("git", f"--git-dir={git_dir}", "fetch", "--quiet", "origin", BRANCH)
+
+    def follow(self) -> float:
+        """Fetch the branch; the milliseconds that it took."""
+        begun = time.perf_counter()
+        subprocess.run(self._command, env=git_environment(), check=True)
+        return (time.perf_counter() - begun) * 1000

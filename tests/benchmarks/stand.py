@@ -13,7 +13,7 @@ from pathlib import Path
 
 from reload.snapshot.state_folder import CURRENT
 from tests.benchmarks.dataset import BRANCH, Dataset, Pushes, git_environment
-from tests.benchmarks.floor import Floor
+from tests.benchmarks.floor import Floor, PlainFetch
 from tests.benchmarks.git_trace import GitTrace
 from tests.benchmarks.process import Caller, Running, serving
 
@@ -53,6 +53,10 @@ class Stand:
         """A clone in which bare git does what a reload asks of git, traced as the server's git is."""
         trace = GitTrace(self.folder / "floor.trace")
         return Floor(self._clone(self.remote, "floor.git"), trace)
+
+    def plain_fetch(self) -> PlainFetch:
+        """A clone that a user updates by `git fetch`."""
+        return PlainFetch(self._clone(self.remote, "plain.git"))
 
     def environment(self) -> dict[str, str]:
         """The settings of the server."""

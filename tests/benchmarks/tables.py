@@ -64,10 +64,12 @@ def growth(findings: Findings) -> str:
 def phases(findings: Findings) -> str:
     """Where the time of a one-record reload goes, beside bare git."""
     names = ("fetch", "compare", "build", "swap")
-    header = ["repository", "the call", *names, "of all, git", "bare fetch", "bare diff-tree"]
+    header = ["repository", "the call", *names, "of all, git"]
+    header += ["bare fetch", "bare diff-tree", "plain `git fetch`"]
+    bare = ["fetch_ms", "compare_ms", "plain_fetch_ms"]
     rows = []
     for dataset, series in _of_part(findings, "one-change"):
-        keys = ["call_ms", *(f"phase_{name}_ms" for name in names), "git_ms", "fetch_ms", "compare_ms"]
+        keys = ["call_ms", *(f"phase_{name}_ms" for name in names), "git_ms", *bare]
         rows.append([title(dataset), *(_median(series, key) for key in keys)])
     return table(header, rows)
 

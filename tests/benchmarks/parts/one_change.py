@@ -20,7 +20,7 @@ def measure(bench: Bench, dataset: Dataset) -> Series:
     """Milliseconds of the call, of git in it, of our own, and of bare git."""
     recorder = Recorder()
     with bench.stand("one-change", dataset) as stand:
-        pushes, floor = Pushes(dataset, stand.remote), stand.floor()
+        pushes, floor, plain = Pushes(dataset, stand.remote), stand.floor(), stand.plain_fetch()
         with (
             stand.served(stand.trace.environment) as served,
             contextlib.closing(StandingGit(stand.data)) as standing,
@@ -35,6 +35,7 @@ def measure(bench: Bench, dataset: Dataset) -> Series:
                 # Git's trace begins when git does, and the server's git that compares stays: no trace.
                 stays_ms = standing.compare(str(reload.answer["oldCommit"]), commit)
                 git_ms = floor.start_ms + reload.git_ms + stays_ms
+                plain_ms = plain.follow()
                 if number >= 0:
                     recorder.add(
                         call_ms=reload.call_ms,
@@ -43,6 +44,7 @@ def measure(bench: Bench, dataset: Dataset) -> Series:
                         floor_ms=fetch_ms + compare_ms,
                         fetch_ms=fetch_ms,
                         compare_ms=compare_ms,
+                        plain_fetch_ms=plain_ms,
                         **{f"phase_{name}_ms": spent for name, spent in reload.phases_ms.items()},
                     )
     return recorder.series
