@@ -160,7 +160,7 @@ def reload(
 def status(
     url: Url = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the status document as it is.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Show it anew until Ctrl+C.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again until Ctrl+C.")] = False,
     every: Annotated[float, typer.Option(help="Seconds between two looks of --watch.", min=0.2)] = 2.0,
 ) -> None:
     """What is served, how fresh, what was refused and why; exit 0 only if the data is fresh."""

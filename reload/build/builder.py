@@ -156,7 +156,7 @@ class Builder:
         follow = self._policy.follow_rewrites or "rewrite" in request.consent
         serving = request.served.commit if request.served is not None else None
         if serving is not None and request.damage is not None and not request.fetch:
-            return Target(serving, serving, None)  # to be built anew, wherever the branch is by now
+            return Target(serving, serving, None)  # to be built again, wherever the branch is by now
         return find_target(self._clone.repository, serving, follow=follow, fetched=request.fetch)
 
     def _prepare_commit(self, target: Target, request: Request) -> Transaction:

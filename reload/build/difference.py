@@ -76,7 +76,7 @@ def _found(repository: Repository, old: str, new: str) -> list[Change]:
 
 
 def _redefine(build: Build, found: Iterable[Change], changes: dict[str, Changes]) -> set[str]:
-    """Drop the sheets whose definition is gone or changed and build the changed ones anew; their names."""
+    """Drop the sheets whose definition is gone or changed and build the changed ones again; their names."""
     state_file = build.state_file
     definitions = [change for change in found if sheet_name(change.path)]
     if not definitions:

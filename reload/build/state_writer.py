@@ -67,7 +67,7 @@ class StateWriter:
         return self._from_scratch(to)
 
     def distrust(self, reason: str) -> None:
-        """Do not go on from the file: the next `advance` builds anew."""
+        """Do not go on from the file: the next `advance` builds again."""
         self._note("state.unfit", reason=reason)
         if self._state_file is not None:
             self._unfit = (self._state_file.path, self._identity)
@@ -118,7 +118,7 @@ class StateWriter:
         self._replaced = None
 
     def _usable_store(self, to: Advance) -> StateFile | None:
-        """The state file, brought back to what is served where an earlier swap failed; None: build anew."""
+        """The state file, brought back to what is served where an earlier swap failed; None: build again."""
         state_file = self._state_file
         if state_file is not None and self._folder.identity(state_file.path) != self._identity:
             self.distrust(f"{state_file.path.name} was deleted or moved")

@@ -19,7 +19,7 @@ class Poller:
     """Asks for a reload every `interval_s` seconds, less often while the remote fails.
 
     Each wait varies by JITTER so that a fleet spreads out. Whatever reload succeeds, this one's or a
-    webhook's, starts the wait anew.
+    webhook's, starts the wait again.
     """
 
     def __init__(self, reloader: Reloader, interval_s: float) -> None:

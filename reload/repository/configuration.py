@@ -89,7 +89,7 @@ class Configuration:
                 continue
             if (key, value) != ("extensions.refstorage", "files"):
                 raise RepositoryError(
-                    f"{git_dir} uses {key} = {value}, which is not supported; clone it anew"
+                    f"{git_dir} uses {key} = {value}, which is not supported; clone it again"
                 )
 
     def secured(self, remote: str | None) -> Configuration:

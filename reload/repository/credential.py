@@ -25,7 +25,7 @@ _REDACTED = "***"
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A user name and a token for the host of an http(s) `remote`; `token` is asked anew for each git."""
+    """A user name and a token for the host of an http(s) `remote`; `token` is asked again for each git."""
 
     remote: str
     username: str

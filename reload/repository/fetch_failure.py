@@ -71,7 +71,7 @@ def fetch_failure(error: GitFailed) -> FetchFailed:
 
 
 def untrusted_owner(words: str) -> tuple[str, str] | None:
-    """The repository that git does not trust for its owner, with what mends that; None without one."""
+    """The repository that git does not trust for its owner, with what fixes that; None without one."""
     found = _UNTRUSTED.search(words)
     if found is None:
         return None

@@ -181,7 +181,7 @@ def problem_view(http_status: int, document: Mapping[str, Any]) -> RenderableTyp
 
 
 def findings_view(findings: Iterable[Finding]) -> RenderableType:
-    """What the doctor found, each fault with what mends it."""
+    """What the doctor found, each fault with what fixes it."""
     lines = []
     for finding in findings:
         mark, style = ("ok", "green") if finding.ok else ("fault", "red")

@@ -84,7 +84,7 @@ def as_api_error(error: BaseException | None) -> ApiError | None:
     if isinstance(error, QueryTooSlow):
         return ApiError("query-too-slow", f"{error}; ask for less, or filter by an indexed field")
     if isinstance(error, DAMAGE):
-        detail = "what holds the data turned out to be damaged and is built anew; ask again in a moment"
+        detail = "what holds the data turned out to be damaged and is built again; ask again in a moment"
         return ApiError("state-damaged", detail, {"Retry-After": "5"})
     if isinstance(error, ReloadError):
         return ApiError(error.outcome, str(error))

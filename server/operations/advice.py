@@ -92,7 +92,7 @@ ADVICE: Final[Mapping[str, Advice]] = {
         Kind.REFUSED,
         "The newest commit is refused",
         "It holds files that cannot be served.",
-        "Mend the files and push. `livesheets check` finds such faults before a push.",
+        "Fix the files and push. `livesheets check` finds such faults before a push.",
     ),
     "build-failed": Advice(
         Kind.FAILED,

@@ -60,7 +60,7 @@ def _current(document: Mapping[str, Any], now: datetime) -> Standing:
         more = " or more" if count >= LISTED_MAX else ""
         records = "1 record" if count == 1 else f"{count}{more} records"
         detail = f"{records} in it cannot be read; what was last readable of them is served, or nothing."
-        step = "Mend them and push; they leave the quarantine by themselves."
+        step = "Fix them and push; they leave the quarantine by themselves."
         return Standing(Level.WARN, "The newest commit is served in part", detail, step)
     last, reached = document["lastReload"], document["remote"]["lastReachedAt"]
     advice = advice_on(last["outcome"] if last is not None else "in-sync")

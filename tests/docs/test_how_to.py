@@ -193,7 +193,7 @@ def test_the_hook_shown_refuses_a_push_that_the_server_would_refuse(own_demo: De
 
 
 def test_the_reports_described_are_the_ones_that_are_sent() -> None:
-    table = section(page("docs/how-to/monitor.md"), "Be told")
+    table = section(page("docs/how-to/monitor.md"), "Notifications")
     assert {codes(row[0])[0] for row in rows(table)} == set(TYPES)
 
 

@@ -133,6 +133,6 @@ def test_every_header_of_an_answer_is_listed(demo: Demo) -> None:
     seen |= headers_of(demo, file, Range="bytes=0-9")
     seen |= headers_of(demo, webhook, "POST")
     seen |= headers_of(demo, webhook, "POST", Authorization=secret, Prefer="respond-async")
-    table = section(TEXT, "What all answers have in common")
+    table = section(TEXT, "Headers and rules for all answers")
     listed = {code.partition(":")[0].lower() for row in rows(table) for code in codes(" ".join(row))}
     assert {name for name in seen - TRANSPORT_HEADERS if name.lower() not in listed} == set()

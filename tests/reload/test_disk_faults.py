@@ -39,7 +39,7 @@ def answers(engine: Engine) -> tuple[Any, ...]:
     return engine.view(), found, hits
 
 
-# How many calls to pass over between two that fail: where the file is blamed, it is built anew in a child.
+# How many calls to pass over between two that fail: where the file is blamed, it is built again in a child.
 @pytest.mark.parametrize(
     ("error", "stride"),
     [

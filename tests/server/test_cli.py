@@ -63,7 +63,7 @@ def test_status_says_how_things_stand_and_what_to_do() -> None:
     words = shown(status_view(refused("data-rejected", ("people/eve.toml", 3, "no value")), NOW))
     for part in (
         "The newest commit is refused",
-        "Next step: Mend the files and push.",
+        "Next step: Fix the files and push.",
         f"refused {REFUSED}: data-rejected, since 11 minutes ago",
         "people/eve.toml:3: no value",
         SERVED,
@@ -193,7 +193,7 @@ def test_reload_tells_what_is_wrong_and_what_to_do(server: Stand, broken: str) -
         "data-rejected: ",
         "  people/eve.toml:1: ",
         "  still served: ",
-        "  next step: Mend the files",
+        "  next step: Fix the files",
     ):
         assert part in done.stderr
     assert "\x1b" not in done.stderr

@@ -75,7 +75,7 @@ class Collisions:
             self._list(sheet, table, key)
 
     def list_touched(self, sheet: Sheet, table: str) -> None:
-        """List the twins of what came and went anew."""
+        """List the twins of what came and went again."""
         for key in sorted(self._touched.pop(sheet.name, ())):
             self._list(sheet, table, key)
 

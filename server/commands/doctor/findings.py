@@ -10,7 +10,7 @@ from dataclasses import dataclass
 class Finding:
     """One thing looked at: what it is, whether it is well, and how it stands.
 
-    `remedy` mends a fault; beside something that is well it is advice. `configuration` says that a
+    `remedy` fixes a fault; beside something that is well it is advice. `configuration` says that a
     setting is wrong.
     """
 

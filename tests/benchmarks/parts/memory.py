@@ -18,7 +18,7 @@ Memory = dict[str, float]
 
 
 def measure(bench: Bench, dataset: Dataset) -> Series:
-    """MiB that are resident after the same work on both; each round starts both servers anew."""
+    """MiB that are resident after the same work on both; each round starts both servers again."""
     recorder = Recorder()
     empty = Dataset(1, dataset.layout)
     with bench.stand("memory", dataset) as stand, bench.stand("memory-empty", empty) as empty_stand:

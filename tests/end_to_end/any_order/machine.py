@@ -72,7 +72,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(what=st.sampled_from(WHATS), value=st.booleans(), commits=st.integers(1, 3))
     def push(self, what: str = "", value: bool = False, commits: int = 1) -> None:
-        """Good commits, bad ones, and ones that mend them."""
+        """Good commits, bad ones, and ones that fix them."""
         if self.model.head is None:
             return
         for _ in range(commits):

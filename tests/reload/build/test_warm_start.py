@@ -1,4 +1,4 @@
-"""A state file that fits is gone on from; any other is built anew, and a note says why."""
+"""A state file that fits is gone on from; any other is built again, and a note says why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reader finds damaged is built anew, once, as often as it takes, and only if it is still served."""
+"""What a reader finds damaged is built again, once, as often as it takes, and only if it is still served."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The doctor names what is wrong and what mends it, and changes nothing while it looks."""
+"""The doctor names what is wrong and what fixes it, and changes nothing while it looks."""
 
 from __future__ import annotations
 
