@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.reload.rig import Engine, Place
+from tests.reload.harness import Engine, Place
 
 # LIVESHEETS_KILLS=200 makes it the long run.
 KILLS = int(os.environ.get("LIVESHEETS_KILLS", "6"))

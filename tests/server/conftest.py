@@ -16,7 +16,7 @@ from reload.lane.outcome import Trigger
 from server.application import LivesheetsApplication
 from server.main import Service
 from tests.gitrepo import Content, GitRepo
-from tests.server.stand import logging_to, settings_for, stand
+from tests.server.live_server import live_server, logging_to, settings_for
 from tests.server.stub import StubServer
 
 Ask = Callable[..., Awaitable[HTTPResponse]]
@@ -28,7 +28,7 @@ def _served_data(tmp_path_factory: pytest.TempPathFactory, _isolated_git: None) 
     """The folder of a server that has ended: another one on a copy starts without a build."""
     folder = tmp_path_factory.mktemp("served-data") / "data"
     folder.mkdir()
-    with stand(folder):
+    with live_server(folder):
         return folder
 
 

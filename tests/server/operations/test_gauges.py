@@ -9,7 +9,7 @@ import pytest
 
 from reload.errors import PROBLEMS_MAX
 from tests.server.conftest import Ask, Push
-from tests.server.stand import BEARER, WEBHOOK
+from tests.server.live_server import BEARER, WEBHOOK
 
 BAD = "a = = 1\n"
 MORE = PROBLEMS_MAX + 20

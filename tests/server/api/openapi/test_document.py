@@ -11,7 +11,7 @@ from server.api.openapi.paths import paths_of
 from server.api.reads import READ_ROUTES, find_route
 from server.application import LivesheetsApplication
 from tests.server.conftest import Ask, Push
-from tests.server.stand import BEARER, SHEET, WEBHOOK
+from tests.server.live_server import BEARER, SHEET, WEBHOOK
 
 URL = "/api/_openapi.json"
 
