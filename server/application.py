@@ -80,6 +80,7 @@ class LivesheetsApplication(Application):
     def __init__(
         self, branch: Branch, context: HttpContext, metrics: Metrics, authenticator: Authenticator
     ) -> None:
+        self.branch = branch
         self.context = context
         self.authenticator = authenticator
         self.routes = Routes(branch, context)

@@ -10,8 +10,8 @@ import pytest
 
 from tests.end_to_end.client import Client
 from tests.end_to_end.git_on_path import GitOnPath
-from tests.end_to_end.lasting import Lasting, lasting_server
 from tests.end_to_end.remotes import DataRemote
+from tests.end_to_end.restored import RestoredServer, restored_server
 from tests.end_to_end.server_process import Serve, ServerProcess, servers
 
 
@@ -73,16 +73,16 @@ def client(server: ServerProcess) -> Client:
 
 
 @pytest.fixture(scope="module")
-def _lasting(tmp_path_factory: pytest.TempPathFactory, _isolated_git: None) -> Iterator[Lasting]:
-    with lasting_server(tmp_path_factory.mktemp("lasting")) as made:
+def _restored(tmp_path_factory: pytest.TempPathFactory, _isolated_git: None) -> Iterator[RestoredServer]:
+    with restored_server(tmp_path_factory.mktemp("restored")) as made:
         yield made
 
 
 @pytest.fixture
-def lasting(_lasting: Lasting) -> Lasting:
-    """A server and its remote that last for a module; both hold the sample data, and agree."""
-    _lasting.restore()
-    return _lasting
+def restored(_restored: RestoredServer) -> RestoredServer:
+    """The module's server and its remote; both hold the sample data."""
+    _restored.restore()
+    return _restored
 
 
 @pytest.fixture(scope="package")

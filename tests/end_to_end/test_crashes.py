@@ -14,8 +14,8 @@ import pytest
 from tests.end_to_end.git_on_path import RELOAD_GATES, GitOnPath
 from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.sample import people
+from tests.end_to_end.served_commit import serves_whole
 from tests.end_to_end.server_process import Serve, ServerProcess
-from tests.end_to_end.wholeness import serves_whole
 
 SEEDS = range(4)
 MANY = 5_001  # so many changed files are built from scratch in a child

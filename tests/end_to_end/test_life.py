@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.arrivals import await_arrivals
 from tests.end_to_end.client import RELOAD_PATH, Client
 from tests.end_to_end.git_on_path import GitOnPath
+from tests.end_to_end.received_requests import await_received
 from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.sample import IMAGE, person
 from tests.end_to_end.server_process import Serve, ServerProcess
@@ -58,7 +58,7 @@ def test_requests_in_flight_are_answered_before_the_end(server: ServerProcess, g
         with server.client.connection() as kept, git.gate("attachment") as gate:
             kept.request("GET", "/healthz")
             gate.reached()
-            await_arrivals(server.client)
+            await_received(server.client)
             server.process.send_signal(signal.SIGTERM)
             server.log.wait_for("server.stopping")
             reply = kept.request("GET", "/readyz")
@@ -133,7 +133,7 @@ def test_a_caller_whose_fetch_hangs_is_told_after_the_time_allowed(
         eventually(lambda: server.client.get("/healthz").status == 200, "it answers meanwhile")
         assert call.result().problem(502, "fetch-failed")["reason"] == "timeout"
         with server.client.asked("POST", RELOAD_PATH, [None]) as (caller,):
-            await_arrivals(server.client)
+            await_received(server.client)
             server.process.send_signal(signal.SIGTERM)
             caller.answer().problem(502, "fetch-failed")
         server.ended(0)

@@ -10,8 +10,8 @@ import pytest
 
 from tests.end_to_end.client import Reply
 from tests.end_to_end.sample import PEOPLE, SAMPLE, person
+from tests.end_to_end.served_commit import serves_whole
 from tests.end_to_end.server_process import ServerProcess
-from tests.end_to_end.wholeness import serves_whole
 from tests.gitrepo import run_git
 
 Read = Callable[..., Reply]

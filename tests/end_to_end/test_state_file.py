@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.lasting import Lasting
 from tests.end_to_end.remotes import DataRemote
+from tests.end_to_end.restored import RestoredServer
 from tests.end_to_end.sample import PEOPLE, person
+from tests.end_to_end.served_commit import serves_whole
 from tests.end_to_end.server_process import ServerProcess
-from tests.end_to_end.wholeness import serves_whole
 
 READS = (
     "/api",
@@ -39,8 +39,8 @@ def run(*command: str) -> str:
 
 
 @pytest.mark.skipif(shutil.which("sqlite3") is None, reason="the program sqlite3 is not installed")
-def test_sqlite3_opens_and_searches_it_while_the_server_runs(lasting: Lasting) -> None:
-    server, remote = lasting.server, lasting.remote
+def test_sqlite3_opens_and_searches_it_while_the_server_runs(restored: RestoredServer) -> None:
+    server, remote = restored.server, restored.remote
     path = str(current(server))
     assert run("sqlite3", "-readonly", path, "PRAGMA integrity_check").strip() == "ok"
     assert run("sqlite3", "-readonly", path, "SELECT count(*) FROM people").strip() == str(PEOPLE)
@@ -59,8 +59,8 @@ def test_sqlite3_opens_and_searches_it_while_the_server_runs(lasting: Lasting) -
     assert found.strip() == "1"
 
 
-def test_datasette_opens_and_searches_it_while_the_server_runs(lasting: Lasting) -> None:
-    server = lasting.server
+def test_datasette_opens_and_searches_it_while_the_server_runs(restored: RestoredServer) -> None:
+    server = restored.server
     path = str(current(server))
     url = "/current/people.json?_search=porto&_shape=array&_size=max"
     rows = json.loads(run(sys.executable, "-m", "datasette", "serve", path, "--get", url))
@@ -71,8 +71,8 @@ def test_datasette_opens_and_searches_it_while_the_server_runs(lasting: Lasting)
     assert server.client.get("/api").status == 200
 
 
-def test_somebody_who_reads_it_for_long_does_not_hold_up_a_reload(lasting: Lasting) -> None:
-    server, remote = lasting.server, lasting.remote
+def test_somebody_who_reads_it_for_long_does_not_hold_up_a_reload(restored: RestoredServer) -> None:
+    server, remote = restored.server, restored.remote
     with closing(
         sqlite3.connect(f"file:{current(server)}?mode=ro", uri=True, isolation_level=None)
     ) as reader:

@@ -20,7 +20,7 @@ from reload.records.template import TemplateError, parse_template
 from server.auth.forges import FORGES, STANDARD, PayloadFault, judge
 from server.http.errors import ApiError
 from server.webhook.reload_request import decode, read_request
-from tests.fuzz.doorstep import knock
+from tests.fuzz.authentication import authenticate
 from tests.fuzz.readers import cursor, read, search
 from tests.histories import matches
 from tests.reload.engine import sheet_of
@@ -110,7 +110,7 @@ def door(data: bytes) -> None:
         headers = HTTPHeaders.parse(head.decode("latin-1").replace("\n", "\r\n"))
     except (HTTPInputError, ValueError):
         return
-    knock(headers, body)
+    authenticate(headers, body)
 
 
 _ALL: Final = (toml, markdown, sheet, template, webhook, forge, door, read, cursor, search)

@@ -1,3 +1,3 @@
 import pytest
 
-pytest.register_assert_rewrite("tests.reload.rig")
+pytest.register_assert_rewrite("tests.reload.harness")

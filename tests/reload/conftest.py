@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.reload.rig import Engine, Place
+from tests.reload.harness import Engine, Place
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from tests.reload.rig import Engine, Place
+from tests.reload.harness import Engine, Place
 
 
 async def _run(folder: Path) -> None:

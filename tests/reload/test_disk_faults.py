@@ -20,8 +20,8 @@ from tests.end_to_end.sample import person
 from tests.reload.disk import FailingDisk
 from tests.reload.engine import opened
 from tests.reload.faults import Countdown, counted_clone
+from tests.reload.harness import Engine, Place
 from tests.reload.policies import build, contents
-from tests.reload.rig import Engine, Place
 
 
 def edit(number: int) -> dict[str, str]:

@@ -15,7 +15,7 @@ from reload.lane.outcome import Outcome
 from reload.repository.disk import FREE_BYTES_MIN, free_bytes
 from tests.end_to_end.waiting import eventually
 from tests.gitrepo import run_git
-from tests.reload.rig import Engine, Place
+from tests.reload.harness import Engine, Place
 from tests.small_disk import SmallDisk, small_disk
 
 DISK_BYTES = 32 << 20

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import random
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.reload.rig import Engine, Place
+from tests.reload.harness import Engine, Place
 
 # LIVESHEETS_KILLS=200 makes it the long run.
 KILLS = int(os.environ.get("LIVESHEETS_KILLS", "6"))
@@ -43,32 +42,29 @@ def reload_in_a_process(place: Place, kill_after_s: float | None, *, everything:
         process.stdout.close()
 
 
-def starts_again(place: Place, old: str, new: str) -> None:
+async def starts_again(place: Place, old: str, new: str) -> None:
     """Without the remote the old or the new commit is served, with it the new one."""
-
-    async def run() -> None:
-        place.remote.vanish()
-        async with Engine(place) as engine:
-            assert engine.commit in (old, new)
-            engine.is_whole(str(engine.commit))
-            place.remote.return_()
-            await engine.reload()
-            engine.is_whole(new)
-
-    asyncio.run(run())
+    place.remote.vanish()
+    async with Engine(place) as engine:
+        assert engine.commit in (old, new)
+        engine.is_whole(str(engine.commit))
+        place.remote.return_()
+        await engine.reload()
+        engine.is_whole(new)
 
 
 @pytest.mark.timeout(120 + 10 * KILLS)
+@pytest.mark.gen_test(timeout=120 + 10 * KILLS)
 @pytest.mark.parametrize("many", [1, MANY])
-def test_a_kill_at_any_moment_leaves_the_old_or_the_new_commit(place: Place, many: int) -> None:
+async def test_a_kill_at_any_moment_leaves_the_old_or_the_new_commit(place: Place, many: int) -> None:
     old = place.remote.head
     new = place.remote.push({f"notes/n{number}.toml": "n = 0\n" for number in range(many)})
     duration_s = reload_in_a_process(place, None, everything=False) / 1000
     assert duration_s > 0
-    starts_again(place, new, new)
+    await starts_again(place, new, new)
     for seed in range(KILLS if many == 1 else max(2, KILLS // 3)):
         old = new
         new = place.remote.push({f"notes/n{number}.toml": f"n = {seed + 1}\n" for number in range(many)})
         moment = random.Random(seed).uniform(0, 1.2 * duration_s)
         reload_in_a_process(place, moment, everything=seed % 2 == 0)
-        starts_again(place, old, new)
+        await starts_again(place, old, new)

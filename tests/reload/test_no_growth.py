@@ -14,7 +14,7 @@ import pytest
 
 from reload.build.state_writer import LOG_BYTES_MAX
 from tests.gitrepo import run_git
-from tests.reload.rig import FILES, Engine, Place
+from tests.reload.harness import FILES, Engine, Place
 
 # LIVESHEETS_RELOADS=2000 makes it the long run.
 RELOADS = int(os.environ.get("LIVESHEETS_RELOADS", "300"))

@@ -15,7 +15,7 @@ from reload.build.child import BuildChild, Job
 from reload.errors import BuildFailed
 from tests.end_to_end.waiting import eventually
 from tests.reload.faults import FailingGit
-from tests.reload.rig import Engine, Place
+from tests.reload.harness import Engine, Place
 
 # LIVESHEETS_ORPHANS=1000 makes it the long run.
 RELOADS = int(os.environ.get("LIVESHEETS_ORPHANS", "15"))

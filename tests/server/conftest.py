@@ -16,7 +16,7 @@ from reload.lane.outcome import Trigger
 from server.application import LivesheetsApplication
 from server.main import Service
 from tests.gitrepo import Content, GitRepo
-from tests.server.stand import logging_to, settings_for, stand
+from tests.server.live_server import live_server, logging_to, settings_for
 from tests.server.stub import StubServer
 
 Ask = Callable[..., Awaitable[HTTPResponse]]
@@ -28,7 +28,7 @@ def _served_data(tmp_path_factory: pytest.TempPathFactory, _isolated_git: None) 
     """The folder of a server that has ended: another one on a copy starts without a build."""
     folder = tmp_path_factory.mktemp("served-data") / "data"
     folder.mkdir()
-    with stand(folder):
+    with live_server(folder):
         return folder
 
 
@@ -59,9 +59,17 @@ def push(data_folder: Path) -> Push:
 
 
 @pytest.fixture
-def app(data_folder: Path, io_loop: IOLoop, log_lines: io.StringIO) -> Iterator[LivesheetsApplication]:
+def app_settings() -> dict[str, str]:
+    """The variables of `app` beside those that every server has; tests may give others."""
+    return {"CFP_DATA_POLL_INTERVAL": "3600"}
+
+
+@pytest.fixture
+def app(
+    data_folder: Path, app_settings: dict[str, str], io_loop: IOLoop, log_lines: io.StringIO
+) -> Iterator[LivesheetsApplication]:
     """The application of a server on the test's own loop, for pytest-tornado's `http_server`."""
-    settings = settings_for(data_folder, CFP_DATA_POLL_INTERVAL="3600")
+    settings = settings_for(data_folder, **app_settings)
     assert settings.repo_path is not None
     with logging_to(log_lines, settings) as logs:
         service = Service(settings, settings.repo_path, logs)

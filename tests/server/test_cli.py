@@ -19,8 +19,8 @@ from server.commands.client import Client, Unreachable
 from server.commands.display import outcome_view, problem_view, status_view
 from tests.end_to_end.server_process import run_command
 from tests.server.documents import NOW, REFUSED, SERVED, not_ready, refused, reload, stale, status
+from tests.server.live_server import LiveServer, live_server
 from tests.server.payloads import SECRET
-from tests.server.stand import Stand, stand
 from tests.server.terminal import Terminal
 
 FAILED, USAGE = 1, 2
@@ -34,13 +34,13 @@ def shown(view: Any) -> str:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    with stand(tmp_path_factory.mktemp("cli")) as running:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    with live_server(tmp_path_factory.mktemp("cli")) as running:
         yield running
 
 
 @pytest.fixture
-def broken(server: Stand) -> Iterator[str]:
+def broken(server: LiveServer) -> Iterator[str]:
     """The newest commit cannot be served; its id."""
     server.work.write({"people/eve.toml": "name = = 1\n"})
     commit = server.work.commit()
@@ -51,7 +51,7 @@ def broken(server: Stand) -> Iterator[str]:
     assert server.call().status == 200
 
 
-def livesheets(server: Stand, *arguments: str) -> subprocess.CompletedProcess[str]:
+def livesheets(server: LiveServer, *arguments: str) -> subprocess.CompletedProcess[str]:
     url = f"http://127.0.0.1:{server.port}"
     return run_command(*arguments, "--url", url, CFP_DATA_RELOAD_SECRET=SECRET)
 
@@ -114,7 +114,7 @@ def test_texts_from_elsewhere_are_neither_markup_nor_commands_to_a_terminal() ->
         assert "\nnew line" not in words
 
 
-def test_status_exits_by_freshness(server: Stand, broken: str) -> None:
+def test_status_exits_by_freshness(server: LiveServer, broken: str) -> None:
     done = livesheets(server, "status")
     assert done.returncode == FAILED
     assert broken in done.stdout
@@ -122,7 +122,7 @@ def test_status_exits_by_freshness(server: Stand, broken: str) -> None:
     assert json.loads(livesheets(server, "status", "--json").stdout)["rejected"]["commit"] == broken
 
 
-def test_status_of_fresh_data_succeeds_and_fits_a_pipe(server: Stand) -> None:
+def test_status_of_fresh_data_succeeds_and_fits_a_pipe(server: LiveServer) -> None:
     done = livesheets(server, "status")
     assert (done.returncode, done.stderr) == (0, "")
     assert "The data is current" in done.stdout
@@ -130,11 +130,11 @@ def test_status_of_fresh_data_succeeds_and_fits_a_pipe(server: Stand) -> None:
     assert "\x1b" not in done.stdout
 
 
-def test_watching_is_for_people(server: Stand) -> None:
+def test_watching_is_for_people(server: LiveServer) -> None:
     assert livesheets(server, "status", "--watch", "--json").returncode == USAGE
 
 
-def test_watching_follows_what_happens_until_interrupted(server: Stand) -> None:
+def test_watching_follows_what_happens_until_interrupted(server: LiveServer) -> None:
     terminal = Terminal("status", "--watch", "--every", "0.2", "--url", f"http://127.0.0.1:{server.port}")
     try:
         terminal.until("The data is current")
@@ -156,7 +156,7 @@ def test_watching_follows_what_happens_until_interrupted(server: Stand) -> None:
 
 
 def test_watching_outlasts_a_server_that_is_away(tmp_path: Path) -> None:
-    with stand(tmp_path) as short_lived:
+    with live_server(tmp_path) as short_lived:
         url = f"http://127.0.0.1:{short_lived.port}"
         terminal = Terminal("status", "--watch", "--every", "0.2", "--url", url)
         try:
@@ -173,7 +173,7 @@ def test_watching_outlasts_a_server_that_is_away(tmp_path: Path) -> None:
 # -- reload ------------------------------------------------------------------------------------------
 
 
-def test_reload_tells_the_outcome_the_changes_and_the_phases(server: Stand) -> None:
+def test_reload_tells_the_outcome_the_changes_and_the_phases(server: LiveServer) -> None:
     commit = server.push(joe="Joe")
     done = livesheets(server, "reload", "--commit", commit)
     assert (done.returncode, done.stderr) == (0, "")
@@ -186,7 +186,7 @@ def test_reload_tells_the_outcome_the_changes_and_the_phases(server: Stand) -> N
     assert again.stdout.startswith(f"in-sync: nothing to do, commit {commit}, ")
 
 
-def test_reload_tells_what_is_wrong_and_what_to_do(server: Stand, broken: str) -> None:
+def test_reload_tells_what_is_wrong_and_what_to_do(server: LiveServer, broken: str) -> None:
     done = livesheets(server, "reload")
     assert (done.returncode, done.stdout) == (FAILED, "")
     for part in (
@@ -199,7 +199,7 @@ def test_reload_tells_what_is_wrong_and_what_to_do(server: Stand, broken: str) -
     assert "\x1b" not in done.stderr
 
 
-def test_reload_shows_on_a_terminal_that_it_works(server: Stand) -> None:
+def test_reload_shows_on_a_terminal_that_it_works(server: LiveServer) -> None:
     terminal = Terminal("reload", "--url", f"http://127.0.0.1:{server.port}")
     terminal.until("in-sync: nothing to do")
     assert terminal.process.wait(60) == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tests.server.stand import stand
+from tests.server.live_server import live_server
 from tests.small_disk import small_disk
 
 DISK_BYTES = 16 << 20
@@ -17,7 +17,7 @@ def free(folder: str) -> str:
 
 
 def test_a_full_disk_is_told_by_the_webhook_and_the_metrics_while_reads_go_on(tmp_path: Path) -> None:
-    with small_disk(tmp_path / "data.git.state", DISK_BYTES) as ballast, stand(tmp_path) as server:
+    with small_disk(tmp_path / "data.git.state", DISK_BYTES) as ballast, live_server(tmp_path) as server:
         assert 0 < server.metric(free("state")) <= DISK_BYTES
         assert server.metric(free("data")) > 0
         old = server.served

@@ -11,7 +11,7 @@ import pytest
 from reload.build.builder import Policy
 from reload.errors import DeletionsHeld, RepositoryError
 from tests.reload.faults import Countdown, FailingGit, counted_clone, counted_folder
-from tests.reload.rig import Engine, Place, counts
+from tests.reload.harness import Engine, Place, counts
 
 BAD = {"people/p03.toml": "slug = = 1\n", "notes/bad.toml": "x\n"}
 GOOD = {"people/p03.toml": 'slug = "p03"\n', "notes/bad.toml": None}

@@ -12,7 +12,7 @@ import pytest
 from reload.snapshot.state_file import APPLICATION_ID
 from reload.snapshot.state_folder import CURRENT, StateFolder
 from tests.gitrepo import run_git
-from tests.reload.rig import Engine, Place
+from tests.reload.harness import Engine, Place
 
 OTHER_ID = APPLICATION_ID + 1
 EDIT = {"notes/start.toml": 'text = "Ours"\n'}

@@ -11,7 +11,7 @@ import pytest
 import reload
 from reload import Branch, DerivationFailed, Difference, DirectoryInUse, ReloadError, Snapshot, open_branch
 from tests.end_to_end.waiting import eventually
-from tests.reload.rig import Place
+from tests.reload.harness import Place
 
 BAD = {"notes/bad.toml": "x = \n"}
 

@@ -12,7 +12,7 @@ import pytest
 
 from reload.lane.outcome import Outcome, Trigger
 from reload.lane.poller import BACKOFF_FACTOR_MAX, JITTER, Poller
-from tests.reload.rig import Engine, Place
+from tests.reload.harness import Engine, Place
 
 NOW = datetime(2024, 1, 2, tzinfo=UTC)
 SECONDS = 100.0

@@ -7,7 +7,7 @@ import pytest
 
 from reload.lane.outcome import Trigger
 from reload.snapshot.state_folder import StateFolder
-from tests.reload.rig import Engine, Place
+from tests.reload.harness import Engine, Place
 
 DAMAGE = apsw.CorruptError("database disk image is malformed")
 

@@ -12,8 +12,8 @@ from reload.lane.outcome import Outcome, Trigger
 from reload.snapshot.query.query import Query
 from reload.snapshot.snapshot import Snapshots
 from tests.reload.faults import Countdown, counted_clone
+from tests.reload.harness import Engine, Place, counts
 from tests.reload.hosts import SilentHost
-from tests.reload.rig import Engine, Place, counts
 
 CALLERS = 1_000
 

@@ -10,7 +10,7 @@ import pytest
 from reload.errors import BranchMissing, FetchFailed, RepositoryError
 from reload.repository.clone_folder import CloneFolder
 from tests.gitrepo import GitRepo, run_git
-from tests.reload.rig import Place
+from tests.reload.harness import Place
 
 EDIT = {"notes/start.toml": 'text = "Ours"\n'}
 

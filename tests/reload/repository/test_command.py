@@ -14,7 +14,7 @@ from reload.repository.command import Git, GitFailed, GitTimedOut
 from reload.repository.coprocess import Coprocess
 from tests.end_to_end.waiting import eventually
 from tests.gitrepo import init_bare
-from tests.reload.rig import alive
+from tests.reload.harness import alive
 
 _TALKATIVE = 'while read -r line; do head -c 20000 /dev/zero >&2; echo "$line"; done'
 

@@ -12,7 +12,7 @@ from reload.errors import RepositoryError
 from reload.repository.clone_folder import CloneFolder
 from reload.repository.configuration import COPY
 from tests.gitrepo import GitRepo, run_git
-from tests.reload.rig import Engine, Place
+from tests.reload.harness import Engine, Place
 
 EDIT = {"notes/start.toml": 'text = "Ours"\n'}
 

@@ -14,8 +14,8 @@ from reload.repository.environment import Bounds
 from reload.repository.fetch_failure import fetch_failure
 from tests.end_to_end.waiting import eventually
 from tests.gitrepo import run_git
+from tests.reload.harness import Engine, Place, alive
 from tests.reload.hosts import EndlessHost, Fault, GitHost
-from tests.reload.rig import Engine, Place, alive
 
 CAP_BYTES = 1 << 20
 

@@ -15,8 +15,8 @@ from reload.lane.outcome import Outcome
 from tests.end_to_end.waiting import DEADLINE_S, eventually
 from tests.gitrepo import GitRepo, run_git
 from tests.ports import free_port
+from tests.reload.harness import Engine, Place, running
 from tests.reload.hosts import Fault, GitHost, HttpHost, SilentHost
-from tests.reload.rig import Engine, Place, running
 from tests.small_disk import small_disk
 
 SHORT_S = 0.8

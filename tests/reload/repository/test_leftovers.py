@@ -19,7 +19,7 @@ from reload.repository.leftovers import (
 )
 from tests.end_to_end.waiting import eventually
 from tests.gitrepo import ISOLATION
-from tests.reload.rig import Engine, Place, running
+from tests.reload.harness import Engine, Place, running
 
 LOCKS = (
     "refs/remotes/origin/main.lock",

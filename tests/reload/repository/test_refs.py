@@ -9,7 +9,7 @@ import pytest
 from reload.errors import RepositoryError
 from reload.repository.refs import head_branch, named_branches, refs_below
 from tests.gitrepo import run_git
-from tests.reload.rig import Engine, Place
+from tests.reload.harness import Engine, Place
 
 
 def test_head_names_a_branch_or_none(place: Place) -> None:

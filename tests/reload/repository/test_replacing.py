@@ -11,7 +11,7 @@ import pytest
 from reload.repository.clone_folder import CloneFolder
 from reload.repository.recovery import BUNDLE
 from tests.gitrepo import run_git
-from tests.reload.rig import FILES, Engine, Place
+from tests.reload.harness import FILES, Engine, Place
 
 EDIT = {"notes/start.toml": 'text = "Ours"\n'}
 

@@ -19,7 +19,7 @@ from reload.repository.maintenance import LOOSE_IN_ONE_FOLDER_MAX, PACKS_MAX
 from reload.repository.objects import committed_at
 from reload.repository.repository import Repository
 from tests.gitrepo import ISOLATION, run_git
-from tests.reload.rig import Engine, Place
+from tests.reload.harness import Engine, Place
 
 FOREVER = 9999
 

@@ -7,7 +7,7 @@ import pytest
 from reload.build.builder import Policy
 from reload.repository.target import Consent
 from tests.gitrepo import FIRST_DATE_S, init_bare, run_git
-from tests.reload.rig import Engine, Place
+from tests.reload.harness import Engine, Place
 
 EDIT = {"notes/start.toml": 'text = "Ours"\n'}
 OTHER = {"notes/start.toml": 'text = "Theirs"\n'}

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from tornado.httputil import HTTPHeaders
 
 from server.auth.authenticator import Refused, is_secret_name, secret_names
-from tests.server.entrance import NOW, SENDERS, Request, bearer, entrance, key
+from tests.server.bare_authenticator import NOW, SENDERS, Request, bare_authenticator, bearer, key
 from tests.server.payloads import PREVIOUS, SECRET, SECRETS
 
 
@@ -19,14 +19,14 @@ from tests.server.payloads import PREVIOUS, SECRET, SECRETS
     "offered", [[bearer()], [key()], [bearer(PREVIOUS)], [key(PREVIOUS)], [bearer(), key()]]
 )
 def test_the_secret_and_the_previous_one_open_the_door_in_either_header(offered: Any) -> None:
-    caller = entrance().receive(*offered)
+    caller = bare_authenticator().receive(*offered)
     assert caller.forge is None
     assert len(caller.key_ids) == 1
 
 
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER", "bEaReR"])
 def test_the_case_of_the_scheme_does_not_matter(scheme: str) -> None:
-    assert entrance().receive(bearer(scheme=scheme))
+    assert bare_authenticator().receive(bearer(scheme=scheme))
 
 
 WRONG = [
@@ -64,8 +64,8 @@ WRONG = [
 
 @pytest.mark.parametrize("offered", WRONG)
 def test_whatever_is_wrong_the_answer_is_the_same(offered: Any) -> None:
-    answer = entrance().refusal(*offered)
-    first = entrance().refusal()
+    answer = bare_authenticator().refusal(*offered)
+    first = bare_authenticator().refusal()
     assert isinstance(answer, Refused)
     assert (answer.code, answer.detail, answer.headers) == (first.code, first.detail, first.headers)
     assert (answer.status, answer.headers) == (401, {"WWW-Authenticate": "Bearer"})
@@ -73,13 +73,13 @@ def test_whatever_is_wrong_the_answer_is_the_same(offered: Any) -> None:
 
 @pytest.mark.parametrize("setting", SECRETS)
 def test_a_secret_of_a_forge_is_no_bearer_token(setting: str) -> None:
-    made = entrance()
+    made = bare_authenticator()
     assert made.refusal(bearer(SECRETS[setting].replace(" ", ""))).status == 401
     assert made.refusal(key(SECRETS[setting].replace(" ", ""))).status == 401
 
 
 def test_without_any_secret_nobody_comes_in_and_a_credential_says_so() -> None:
-    made = entrance({})
+    made = bare_authenticator({})
     assert made.refusal().status == 401
     for offered in ([bearer()], [bearer("")], [key()], [("X-Gitlab-Token", "x")]):
         answer = made.refusal(*offered)
@@ -87,7 +87,7 @@ def test_without_any_secret_nobody_comes_in_and_a_credential_says_so() -> None:
 
 
 def test_internal_routes_take_the_shared_secret_only() -> None:
-    made = entrance()
+    made = bare_authenticator()
     headers, _ = SENDERS["gitlab"].request({}, "1")
     with pytest.raises(Refused):
         made.authenticator.admit(Request(HTTPHeaders(headers)), "request-1")  # type: ignore[arg-type]
@@ -95,7 +95,7 @@ def test_internal_routes_take_the_shared_secret_only() -> None:
 
 
 def test_after_too_many_failures_a_peer_is_told_to_wait_but_the_right_token_still_works() -> None:
-    made = entrance(attempts_max=3)
+    made = bare_authenticator(attempts_max=3)
     assert [made.refusal(bearer("wrong")).status for _ in range(5)] == [401, 401, 401, 429, 429]
     answer = made.refusal()
     assert (answer.code, answer.headers) == ("too-many-attempts", {"Retry-After": "60"})
@@ -106,7 +106,7 @@ def test_after_too_many_failures_a_peer_is_told_to_wait_but_the_right_token_stil
 
 
 def test_after_too_many_failures_a_right_signature_still_works_and_a_wrong_one_has_to_wait() -> None:
-    made = entrance(attempts_max=1)
+    made = bare_authenticator(attempts_max=1)
     headers, body = SENDERS["github"].request({}, "1")
     assert not made.receive(*headers.items(), body=body).limited
     made.refusal()
@@ -116,7 +116,7 @@ def test_after_too_many_failures_a_right_signature_still_works_and_a_wrong_one_h
 
 
 def test_a_wall_clock_that_steps_makes_signed_time_stamps_stale_and_nothing_else() -> None:
-    made = entrance(attempts_max=1)
+    made = bare_authenticator(attempts_max=1)
     headers, body = SENDERS["standard"].request({}, "1")
     steps = ((0, True), (299, True), (301, False), (-301, False), (86_400, False), (0, True))
     for number, (step_s, admitted) in enumerate(steps):
@@ -135,7 +135,7 @@ def test_a_wall_clock_that_steps_makes_signed_time_stamps_stale_and_nothing_else
 
 
 def test_a_secret_in_the_query_is_refused_and_reported_without_its_value() -> None:
-    made = entrance()
+    made = bare_authenticator()
     with capture_logs() as lines:
         assert made.refusal(bearer(), query=f"token={SECRET}&x=1").status == 401
     (warning,) = [line for line in lines if line["event"] == "credential.misplaced"]
@@ -168,6 +168,6 @@ def test_any_query_is_looked_through(query: str) -> None:
 
 def test_the_log_of_a_refusal_has_no_header_in_it() -> None:
     with capture_logs() as lines:
-        entrance().refusal(bearer("a-wrong-token-that-must-not-show"))
+        bare_authenticator().refusal(bearer("a-wrong-token-that-must-not-show"))
     assert [line["event"] for line in lines] == ["attempt.refused"]
     assert "must-not-show" not in str(lines)

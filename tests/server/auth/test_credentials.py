@@ -6,7 +6,7 @@ import pytest
 from tornado.httputil import HTTPHeaders
 
 from server.settings.variables import KNOWN
-from tests.server.entrance import SENDERS, SHARED, Request, bearer, entrance
+from tests.server.bare_authenticator import SENDERS, SHARED, Request, bare_authenticator, bearer
 from tests.server.payloads import NEW, SECRETS
 
 RIGHTFUL = {
@@ -23,7 +23,7 @@ RIGHTFUL = {
 
 @pytest.mark.parametrize("name", SENDERS)
 def test_a_delivery_that_a_forge_signed_comes_in(name: str) -> None:
-    made = entrance()
+    made = bare_authenticator()
     headers, body = SENDERS[name].request(SENDERS[name].push("refs/heads/main", NEW), "1")
     caller = made.receive(*headers.items(), body=body)
     assert caller.forge is not None
@@ -36,7 +36,7 @@ def test_a_delivery_that_a_forge_signed_comes_in(name: str) -> None:
 
 @pytest.mark.parametrize("name", SENDERS)
 def test_a_delivery_with_the_shared_secret_too_must_have_both_right(name: str) -> None:
-    made = entrance()
+    made = bare_authenticator()
     headers, body = SENDERS[name].request({}, "1")
     assert len(made.receive(*headers.items(), bearer(), body=body).key_ids) == 2
     assert made.refusal(*headers.items(), bearer("wrong"), body=body).status == 401
@@ -53,7 +53,7 @@ def may_be(setting: str, value: str) -> bool:
 def test_the_right_secret_in_the_place_of_another_opens_nothing(name: str, setting: str) -> None:
     own, values = f"CFP_{RIGHTFUL[name]}", SHARED | SECRETS
     misplaced = values[own] if may_be(setting, values[own]) else values[setting]
-    made = entrance(values | {own: "another-secret-of-at-least-32-characters", setting: misplaced})
+    made = bare_authenticator(values | {own: "another-secret-of-at-least-32-characters", setting: misplaced})
     headers, body = SENDERS[name].request({}, "1")
     if own == setting:
         assert made.receive(*headers.items(), body=body)
@@ -63,7 +63,7 @@ def test_the_right_secret_in_the_place_of_another_opens_nothing(name: str, setti
 
 
 def test_the_headers_of_two_forges_at_once_are_refused() -> None:
-    made = entrance()
+    made = bare_authenticator()
     for first, second in (("github", "gitlab"), ("gitlab", "bitbucket"), ("gitea", "gitlab")):
         headers, body = SENDERS[first].request({}, "1")
         more, _ = SENDERS[second].request({}, "1")
@@ -74,17 +74,17 @@ def test_the_headers_of_two_forges_at_once_are_refused() -> None:
 def test_a_signature_with_sha1_alone_proves_nothing() -> None:
     headers, body = SENDERS["github"].request({}, "1")
     del headers["X-Hub-Signature-256"]
-    assert entrance().refusal(*headers.items(), body=body).status == 401
+    assert bare_authenticator().refusal(*headers.items(), body=body).status == 401
 
 
 def test_a_weak_signature_next_to_a_good_one_must_be_right_as_well() -> None:
     headers, body = SENDERS["github"].request({}, "1")
     headers["X-Hub-Signature"] = "sha1=" + "0" * 40
-    assert entrance().refusal(*headers.items(), body=body).status == 401
+    assert bare_authenticator().refusal(*headers.items(), body=body).status == 401
 
 
 def test_a_forge_whose_secret_is_not_set_is_told_no_more_than_others() -> None:
-    made = entrance(SHARED)
+    made = bare_authenticator(SHARED)
     headers, body = SENDERS["github"].request({}, "1")
     caller = made.authenticator.receive(Request(HTTPHeaders(headers)), "request-1")  # type: ignore[arg-type]
     assert caller.unproven, "the body is read as if a secret were set"

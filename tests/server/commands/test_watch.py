@@ -10,26 +10,26 @@ from typing import IO, cast
 import pytest
 
 from tests.end_to_end.server_process import EXIT_DEADLINE_S, PROJECT, command, environment
+from tests.server.live_server import LiveServer, live_server
 from tests.server.payloads import SECRET
-from tests.server.stand import Stand, stand
 from tests.server.terminal import Terminal
 
 SHOW_CURSOR, LEAVE_SCREEN = "\x1b[?25h", "\x1b[?1049l"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
-    with stand(tmp_path_factory.mktemp("watch")) as running:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    with live_server(tmp_path_factory.mktemp("watch")) as running:
         yield running
 
 
-def watching(server: Stand) -> tuple[str, ...]:
+def watching(server: LiveServer) -> tuple[str, ...]:
     return ("status", "--watch", "--every", "0.2", "--url", f"http://127.0.0.1:{server.port}")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_that_ends_it_leaves_the_screen_and_shows_the_cursor(
-    server: Stand, number: signal.Signals
+    server: LiveServer, number: signal.Signals
 ) -> None:
     terminal = Terminal(*watching(server))
     try:
@@ -42,7 +42,7 @@ def test_a_signal_that_ends_it_leaves_the_screen_and_shows_the_cursor(
     assert "Traceback" not in terminal.text
 
 
-def test_every_look_is_written_into_a_pipe(server: Stand) -> None:
+def test_every_look_is_written_into_a_pipe(server: LiveServer) -> None:
     settings: dict[str, str | None] = {"CFP_DATA_RELOAD_SECRET": SECRET}
     process = subprocess.Popen(
         command(*watching(server)),

@@ -11,7 +11,7 @@ import pytest
 
 from server.http.access_log import OTHER_METHOD
 from tests.server.conftest import Ask
-from tests.server.stand import BEARER
+from tests.server.live_server import BEARER
 
 # One of each way to an answer: a read, a path without a read, a page, a call that the door refuses, one
 # that it does not, no route at all.

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from server.http.metrics import ConnectionMetrics
 from server.http.slow_clients import SEND_BYTES_PER_S, SEND_S, UNSENT_BYTES_MAX, UNSENT_SHARE, SlowClients
-from tests.server.stand import Stand, eventually, read_all, stand
+from tests.server.live_server import LiveServer, eventually, live_server, read_all
 
 
 class Stream:
@@ -120,9 +120,9 @@ PAGE_BYTES = 7_000_000
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, _isolated_git: None) -> Iterator[Stand]:
+def server(tmp_path_factory: pytest.TempPathFactory, _isolated_git: None) -> Iterator[LiveServer]:
     """A server with a page of more than PAGE_BYTES, which no system takes at once where nobody reads."""
-    with stand(tmp_path_factory.mktemp("unsent")) as started:
+    with live_server(tmp_path_factory.mktemp("unsent")) as started:
         files = {f"people/p{n}.toml": f'slug = "p{n}"\ntext = "{"x" * 80_000}"\n' for n in range(90)}
         started.work.write(files)
         commit = started.work.commit()
@@ -131,7 +131,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, _isolated_git: None) -> Ite
         yield started
 
 
-def ask_for_much(server: Stand, number: int = 0) -> socket.socket:
+def ask_for_much(server: LiveServer, number: int = 0) -> socket.socket:
     """A connection on which a page is asked for and little of it fits."""
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
@@ -142,7 +142,7 @@ def ask_for_much(server: Stand, number: int = 0) -> socket.socket:
     return connection
 
 
-def test_a_client_that_reads_late_gets_its_whole_answer(server: Stand) -> None:
+def test_a_client_that_reads_late_gets_its_whole_answer(server: LiveServer) -> None:
     unsent = server.service.app.context.slow_clients
     connection = ask_for_much(server)
     with connection:
@@ -153,7 +153,7 @@ def test_a_client_that_reads_late_gets_its_whole_answer(server: Stand) -> None:
     eventually(lambda: unsent.held == 0)
 
 
-def test_many_who_read_nothing_are_let_go_and_others_are_served(server: Stand) -> None:
+def test_many_who_read_nothing_are_let_go_and_others_are_served(server: LiveServer) -> None:
     unsent = server.service.app.context.slow_clients
     cut = server.metric("livesheets_connections_cut_total")
     share = UNSENT_BYTES_MAX // UNSENT_SHARE

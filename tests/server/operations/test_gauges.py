@@ -2,44 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+import json
+import re
 
 import pytest
 
 from reload.errors import PROBLEMS_MAX
-from tests.server.stand import Stand, stand
+from tests.server.conftest import Ask, Push
+from tests.server.live_server import BEARER, WEBHOOK
 
 BAD = "a = = 1\n"
 MORE = PROBLEMS_MAX + 20
 SHEET = '[gitsheet]\nroot = "{}"\npath = "${{{{ slug }}}}"\n'
 
 
-@pytest.fixture
-def server(tmp_path: Path, _isolated_git: None) -> Iterator[Stand]:
-    """A server with one record, people/ada.toml of the sheet people."""
-    with stand(tmp_path) as started:
-        yield started
+pytestmark = pytest.mark.gen_test
 
 
-def refused(server: Stand, files: dict[str, str | bytes | None]) -> None:
+async def refused(ask: Ask, push: Push, files: dict[str, str]) -> None:
     """Have a commit with these files refused."""
-    server.work.write(files)
-    server.work.commit()
-    server.work.push(server.remote)
-    assert server.call().document["code"] == "data-rejected"
+    push(files)
+    reply = await ask("POST", WEBHOOK, BEARER, b"")
+    assert json.loads(reply.body)["code"] == "data-rejected"
 
 
-def problems(server: Stand) -> dict[str, float]:
+async def problems(ask: Ask) -> dict[str, float]:
     """How many problems there are by sheet."""
-    return {
-        sheet: server.metric(f'livesheets_problems{{sheet="{sheet}"}}') for sheet in ("people", "other", "")
-    }
+    metrics = (await ask("GET", "/metrics")).body.decode()
+    found = dict(re.findall(r'^livesheets_problems\{sheet="(.*)"\} (\S+)$', metrics, re.MULTILINE))
+    return {sheet: float(found.get(sheet, 0)) for sheet in ("people", "other", "")}
 
 
-def test_problems_count_for_the_sheet_that_reads_the_file(server: Stand) -> None:
-    refused(
-        server,
+async def test_problems_count_for_the_sheet_that_reads_the_file(ask: Ask, push: Push) -> None:
+    await refused(
+        ask,
+        push,
         {
             ".gitsheets/people.toml": SHEET.format("data/folks"),
             ".gitsheets/other.toml": SHEET.format("people"),
@@ -47,9 +44,9 @@ def test_problems_count_for_the_sheet_that_reads_the_file(server: Stand) -> None
             **{f"people/p{number:03}.toml": BAD for number in range(MORE)},
         },
     )
-    assert problems(server) == {"people": 1, "other": MORE, "": 0}
+    assert await problems(ask) == {"people": 1, "other": MORE, "": 0}
 
 
-def test_a_definition_that_cannot_be_read_is_a_problem_of_no_sheet(server: Stand) -> None:
-    refused(server, {".gitsheets/other.toml": BAD, "people/eve.toml": BAD})
-    assert problems(server) == {"people": 1, "other": 0, "": 1}
+async def test_a_definition_that_cannot_be_read_is_a_problem_of_no_sheet(ask: Ask, push: Push) -> None:
+    await refused(ask, push, {".gitsheets/other.toml": BAD, "people/eve.toml": BAD})
+    assert await problems(ask) == {"people": 1, "other": 0, "": 1}

@@ -17,7 +17,7 @@ from server.operations.status import public_status
 from server.pages.status_page import Page, SheetRow
 from tests.server.conftest import Ask, Push
 from tests.server.documents import NOW, REFUSED, SERVED, not_ready, refused, reload, stale, status
-from tests.server.stand import BEARER, SHEET, WEBHOOK
+from tests.server.live_server import BEARER, SHEET, WEBHOOK
 
 HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>\x1b[31m\u202e"
 BROKEN = 'slug = "eve"\nname = = "a private word"\n'

@@ -16,8 +16,8 @@ from server.pages.status_page import Page, SheetRow
 from tests.browser import Browser, Tab, browser
 from tests.end_to_end.waiting import eventually
 from tests.server.documents import NOW, not_ready, refused, reload, stale, status
+from tests.server.live_server import LiveServer, live_server
 from tests.server.pages.test_status_page import HOSTILE
-from tests.server.stand import Stand, stand
 
 PHONE, DESKTOP = 360, 1280
 LONG = "posts/" + "a-very-long-name-" * 12
@@ -145,7 +145,7 @@ def test_dark_and_light_are_different(gallery: Gallery, tab: Tab) -> None:
 
 
 def test_an_open_page_keeps_itself_current_and_its_reader_in_place(tmp_path: Path, tab: Tab) -> None:
-    with stand(tmp_path) as server:
+    with live_server(tmp_path) as server:
         watch(server, tab)
     tab.run(LOOK)
     eventually(
@@ -156,7 +156,7 @@ def test_an_open_page_keeps_itself_current_and_its_reader_in_place(tmp_path: Pat
 LOOK = "document.dispatchEvent(new Event('visibilitychange'))"
 
 
-def watch(server: Stand, tab: Tab) -> None:
+def watch(server: LiveServer, tab: Tab) -> None:
     tab.look()
     tab.open(f"http://127.0.0.1:{server.port}/")
     tab.run("document.getElementById('all-reloads').open = true")

@@ -17,17 +17,17 @@ import pytest
 from reload.lane.outcome import Outcome
 from server.auth.keyring import key_id
 from server.webhook.handler import FORGE_BYTES_MAX, FORGE_KEPT_MAX
+from tests.server.live_server import BEARER, WEBHOOK, LiveServer, Reply, eventually, live_server
 from tests.server.payloads import ELSEWHERE, NEW, SECRETS, ZERO, Headers, Sender, senders
-from tests.server.stand import BEARER, WEBHOOK, Reply, Stand, eventually, stand
 
 SENDERS = senders(time.time)
 every_sender = pytest.mark.parametrize("sender", SENDERS.values(), ids=SENDERS)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, _isolated_git: None) -> Iterator[Stand]:
+def server(tmp_path_factory: pytest.TempPathFactory, _isolated_git: None) -> Iterator[LiveServer]:
     """One server for all tests of this file; what they push stays."""
-    with stand(tmp_path_factory.mktemp("forges"), **SECRETS) as started:
+    with live_server(tmp_path_factory.mktemp("forges"), **SECRETS) as started:
         yield started
 
 
@@ -37,7 +37,7 @@ def name(request: pytest.FixtureRequest) -> str:
     return f"{zlib.crc32(request.node.name.encode()):08x}"
 
 
-def deliver(server: Stand, request: tuple[Headers, bytes]) -> Reply:
+def deliver(server: LiveServer, request: tuple[Headers, bytes]) -> Reply:
     """The answer to a delivery."""
     headers, body = request
     return server.ask(headers=headers, body=body)
@@ -51,7 +51,7 @@ def ignored(reply: Reply) -> str:
 
 
 @every_sender
-def test_a_push_is_accepted_at_once_and_then_served(server: Stand, sender: Sender, name: str) -> None:
+def test_a_push_is_accepted_at_once_and_then_served(server: LiveServer, sender: Sender, name: str) -> None:
     accepted = f'livesheets_deliveries_total{{forge="{sender.forge}",outcome="accepted"}}'
     before = server.metric(accepted)
     commit = server.push(**{name: "Ada"})
@@ -71,7 +71,9 @@ def test_a_push_is_accepted_at_once_and_then_served(server: Stand, sender: Sende
 
 
 @every_sender
-def test_a_delivery_that_was_applied_is_not_applied_again(server: Stand, sender: Sender, name: str) -> None:
+def test_a_delivery_that_was_applied_is_not_applied_again(
+    server: LiveServer, sender: Sender, name: str
+) -> None:
     commit = server.push(**{name: "Ada"})
     request = sender.request(sender.push("refs/heads/main", commit), name)
     server.outcome_of(deliver(server, request).document["reloadId"])
@@ -85,7 +87,7 @@ def test_a_delivery_that_was_applied_is_not_applied_again(server: Stand, sender:
 
 @every_sender
 def test_a_delivery_that_failed_is_applied_when_it_comes_again(
-    server: Stand, sender: Sender, name: str
+    server: LiveServer, sender: Sender, name: str
 ) -> None:
     commit = server.push(**{name: "Ada"})
     request = sender.request(sender.push("refs/heads/main", commit), name)
@@ -101,7 +103,7 @@ def test_a_delivery_that_failed_is_applied_when_it_comes_again(
     assert server.outcome_of(reply.document["reloadId"])["newCommit"] == commit
 
 
-def test_a_replay_under_another_id_costs_no_fetch(server: Stand, name: str) -> None:
+def test_a_replay_under_another_id_costs_no_fetch(server: LiveServer, name: str) -> None:
     github = SENDERS["github"]
     commit = server.push(**{name: "Ada"})
     headers, body = github.request(github.push("refs/heads/main", commit), name)
@@ -114,7 +116,7 @@ def test_a_replay_under_another_id_costs_no_fetch(server: Stand, name: str) -> N
 
 @every_sender
 def test_what_is_no_push_to_the_served_branch_is_ignored_and_logged(
-    server: Stand, sender: Sender, name: str
+    server: LiveServer, sender: Sender, name: str
 ) -> None:
     before = server.reloads
     for number, (ref, after, reason) in enumerate(
@@ -145,13 +147,13 @@ def test_what_is_no_push_to_the_served_branch_is_ignored_and_logged(
         ("bitbucket", "pullrequest:created", "the event 'pullrequest:created' is not a push"),
     ],
 )
-def test_pings_and_other_events_are_ignored(server: Stand, forge: str, event: str, reason: str) -> None:
+def test_pings_and_other_events_are_ignored(server: LiveServer, forge: str, event: str, reason: str) -> None:
     payload = {"zen": "Practicality beats purity.", "hook_id": 1, "action": "opened"}
     assert ignored(deliver(server, SENDERS[forge].request(payload, "1", event))) == reason
 
 
 @pytest.mark.parametrize("forge", [forge for forge in SENDERS if forge != "gitlab"])
-def test_a_delivery_whose_body_was_changed_is_refused(server: Stand, forge: str) -> None:
+def test_a_delivery_whose_body_was_changed_is_refused(server: LiveServer, forge: str) -> None:
     sender = SENDERS[forge]
     headers, body = sender.request(sender.push("refs/heads/main", NEW), "1")
     rewritten = json.dumps(json.loads(body), indent=1).encode()
@@ -159,7 +161,7 @@ def test_a_delivery_whose_body_was_changed_is_refused(server: Stand, forge: str)
         assert deliver(server, (headers, changed)).status == 401
 
 
-def test_a_form_is_refused_with_what_to_set_but_only_to_those_who_signed_it(server: Stand) -> None:
+def test_a_form_is_refused_with_what_to_set_but_only_to_those_who_signed_it(server: LiveServer) -> None:
     github = SENDERS["github"]
     payload = json.dumps(github.push("refs/heads/main", NEW))
     headers, body = github.request(urlencode({"payload": payload}).encode(), "1")
@@ -176,12 +178,12 @@ def test_a_form_is_refused_with_what_to_set_but_only_to_those_who_signed_it(serv
     "body",
     [b"", b"{", b"[]", b"null", b"\xff", b"{}", b'{"ref": 7}', b"[" * 5_000, b'{"ref": "refs/heads/main"}'],
 )
-def test_a_signed_payload_that_is_none_is_refused(server: Stand, body: bytes) -> None:
+def test_a_signed_payload_that_is_none_is_refused(server: LiveServer, body: bytes) -> None:
     reply = deliver(server, SENDERS["github"].request(body, "1"))
     assert (reply.status, reply.document["code"]) == (400, "invalid-request")
 
 
-def test_no_address_in_a_payload_is_ever_called(server: Stand, name: str) -> None:
+def test_no_address_in_a_payload_is_ever_called(server: LiveServer, name: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as trap:
         address = f"http://127.0.0.1:{trap.getsockname()[1]}/never"
         for number, sender in enumerate(SENDERS.values()):
@@ -197,7 +199,7 @@ def test_no_address_in_a_payload_is_ever_called(server: Stand, name: str) -> Non
 
 @pytest.mark.parametrize("forge", ["github", "gitlab", "standard"])
 def test_a_push_whose_payload_is_too_large_to_be_read_is_served_all_the_same(
-    server: Stand, forge: str, name: str
+    server: LiveServer, forge: str, name: str
 ) -> None:
     sender = SENDERS[forge]
     commit = server.push(**{name: "Ada"})
@@ -211,7 +213,9 @@ def test_a_push_whose_payload_is_too_large_to_be_read_is_served_all_the_same(
     eventually(lambda: server.service.app.routes.webhook.unproven_bytes.held == 0)
 
 
-def test_a_payload_that_no_forge_would_send_for_its_size_is_refused_before_it_is_read(server: Stand) -> None:
+def test_a_payload_that_no_forge_would_send_for_its_size_is_refused_before_it_is_read(
+    server: LiveServer,
+) -> None:
     headers, _ = SENDERS["github"].request(b"{}", "1")
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     head = f"POST {WEBHOOK} HTTP/1.1\r\nHost: x\r\n{lines}Content-Length: {FORGE_BYTES_MAX + 1}\r\n\r\n"
@@ -220,7 +224,7 @@ def test_a_payload_that_no_forge_would_send_for_its_size_is_refused_before_it_is
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
-def test_a_forge_that_only_knows_the_shared_secret_is_understood_too(server: Stand, name: str) -> None:
+def test_a_forge_that_only_knows_the_shared_secret_is_understood_too(server: LiveServer, name: str) -> None:
     commit = server.push(**{name: "Ada"})
     gitea = SENDERS["gitea"]
     body = json.dumps(gitea.push("refs/heads/main", commit)).encode()
@@ -229,7 +233,7 @@ def test_a_forge_that_only_knows_the_shared_secret_is_understood_too(server: Sta
     assert server.outcome_of(reply.document["reloadId"])["newCommit"] == commit
 
 
-def test_names_in_headers_and_payloads_cannot_break_the_log(server: Stand, name: str) -> None:
+def test_names_in_headers_and_payloads_cannot_break_the_log(server: LiveServer, name: str) -> None:
     github = SENDERS["github"]
     headers, body = github.request({"ref": "\x1b]0;x\x07"}, name)
     headers |= {"X-GitHub-Event": "\x9b31m\xe2\x80\xa8", "X-GitHub-Delivery": f"{name}\xe9"}
@@ -239,7 +243,7 @@ def test_names_in_headers_and_payloads_cannot_break_the_log(server: Stand, name:
     assert json.dumps(line, ensure_ascii=False).isascii()
 
 
-def test_while_an_accepted_reload_runs_its_address_says_so(server: Stand) -> None:
+def test_while_an_accepted_reload_runs_its_address_says_so(server: LiveServer) -> None:
     gate, done = asyncio.Event(), server.service.branch.journal.history[0]
 
     async def start() -> str:
@@ -263,7 +267,7 @@ def test_while_an_accepted_reload_runs_its_address_says_so(server: Stand) -> Non
 
 
 def test_a_server_that_stops_first_ends_what_it_accepted(tmp_path: Path) -> None:
-    with stand(tmp_path, **SECRETS) as server:
+    with live_server(tmp_path, **SECRETS) as server:
         commit = server.push(bo="Bo")
         github = SENDERS["github"]
         assert deliver(server, github.request(github.push("refs/heads/main", commit), "1")).status == 202
@@ -274,7 +278,7 @@ def test_a_server_that_stops_first_ends_what_it_accepted(tmp_path: Path) -> None
     assert ours[-1] == "server.stopped"
 
 
-def test_many_deliveries_at_once_share_reloads(server: Stand, name: str) -> None:
+def test_many_deliveries_at_once_share_reloads(server: LiveServer, name: str) -> None:
     github = SENDERS["github"]
     commit = server.push(**{name: "Ada"})
     before = server.service.branch.journal.history[0].id

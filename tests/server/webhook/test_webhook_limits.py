@@ -15,16 +15,16 @@ from tornado.netutil import bind_sockets
 from server.http.limits import UNPROVEN_BYTES_MAX, UNPROVEN_SHARE
 from server.http.listener import LimitedServer
 from server.webhook.handler import BODY_BYTES_MAX, CLIENT_GONE, FORGE_BYTES_MAX, FORGE_KEPT_MAX
+from tests.server.live_server import BEARER, WEBHOOK, LiveServer, eventually, live_server, read_all
 from tests.server.payloads import SECRET, SECRETS, senders
-from tests.server.stand import BEARER, WEBHOOK, Stand, eventually, read_all, stand
 
 GITHUB = senders(lambda: 0)["github"]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, _isolated_git: None) -> Iterator[Stand]:
+def server(tmp_path_factory: pytest.TempPathFactory, _isolated_git: None) -> Iterator[LiveServer]:
     """One server for all tests of this file, with the limits that are the default."""
-    with stand(tmp_path_factory.mktemp("limits"), **SECRETS) as started:
+    with live_server(tmp_path_factory.mktemp("limits"), **SECRETS) as started:
         yield started
 
 
@@ -45,7 +45,7 @@ TOKEN = f"Authorization: Bearer {SECRET}"
 
 
 @pytest.mark.parametrize("size", [64 << 10, 10 << 20])
-def test_a_header_beyond_all_measure_ends_the_connection(server: Stand, size: int) -> None:
+def test_a_header_beyond_all_measure_ends_the_connection(server: LiveServer, size: int) -> None:
     with server.connect() as connection:
         with contextlib.suppress(OSError):
             connection.sendall(head("Authorization: Bearer " + "x" * size))
@@ -71,7 +71,9 @@ def test_a_header_beyond_all_measure_ends_the_connection(server: Stand, size: in
     ],
     ids=range(12),
 )
-def test_what_two_parsers_could_read_in_two_ways_is_refused_once(server: Stand, request_bytes: bytes) -> None:
+def test_what_two_parsers_could_read_in_two_ways_is_refused_once(
+    server: LiveServer, request_bytes: bytes
+) -> None:
     with server.connect() as connection:
         connection.sendall(request_bytes + head(method="GET", path="/healthz"))
         assert statuses(read_all(connection)) == [400]
@@ -80,7 +82,7 @@ def test_what_two_parsers_could_read_in_two_ways_is_refused_once(server: Stand, 
 # -- bodies -------------------------------------------------------------------------------------------
 
 
-def test_nobody_is_asked_for_gigabytes_before_they_have_said_who_they_are(server: Stand) -> None:
+def test_nobody_is_asked_for_gigabytes_before_they_have_said_who_they_are(server: LiveServer) -> None:
     answer = server.exchange(head("Content-Length: 5000000000"))
     assert statuses(answer) == [401]
     assert b"authenticate: bearer" in answer.lower()
@@ -88,7 +90,7 @@ def test_nobody_is_asked_for_gigabytes_before_they_have_said_who_they_are(server
     assert statuses(server.exchange(head("Content-Length: 5000000000", "Expect: 100-continue"))) == [401]
 
 
-def test_a_body_that_nobody_vouches_for_is_not_taken(server: Stand) -> None:
+def test_a_body_that_nobody_vouches_for_is_not_taken(server: LiveServer) -> None:
     with server.connect() as connection:
         with contextlib.suppress(OSError):
             connection.sendall(head(f"Content-Length: {5 << 20}") + b"x" * (5 << 20))
@@ -97,14 +99,14 @@ def test_a_body_that_nobody_vouches_for_is_not_taken(server: Stand) -> None:
 
 
 @pytest.mark.parametrize("length", [str(BODY_BYTES_MAX + 1), "5000000000", "9" * 30])
-def test_a_body_that_is_announced_as_too_large_is_refused_unread(server: Stand, length: str) -> None:
+def test_a_body_that_is_announced_as_too_large_is_refused_unread(server: LiveServer, length: str) -> None:
     answer = server.exchange(head(TOKEN, f"Content-Length: {length}"))
     assert statuses(answer) == [413]
     assert b'"code":"payload-too-large"' in answer
     assert b"Connection: close" in answer
 
 
-def test_a_body_that_grows_too_large_in_pieces_is_cut_off(server: Stand) -> None:
+def test_a_body_that_grows_too_large_in_pieces_is_cut_off(server: LiveServer) -> None:
     piece = b"%x\r\n%b\r\n" % (4096, b" " * 4096)
     with server.connect() as connection:
         connection.sendall(head(TOKEN, "Transfer-Encoding: chunked"))
@@ -117,13 +119,13 @@ def test_a_body_that_grows_too_large_in_pieces_is_cut_off(server: Stand) -> None
     eventually(lambda: server.service.app.routes.webhook.unproven_bytes.held == 0)
 
 
-def test_a_body_of_just_the_size_that_is_allowed_is_read(server: Stand) -> None:
+def test_a_body_of_just_the_size_that_is_allowed_is_read(server: LiveServer) -> None:
     padded = b"{}".rjust(BODY_BYTES_MAX)
     assert server.ask(headers=BEARER, body=padded).status == 200
     assert server.ask(headers=BEARER, body=padded + b" ").status == 413
 
 
-def test_what_is_held_for_callers_who_have_proven_nothing_is_bounded(server: Stand) -> None:
+def test_what_is_held_for_callers_who_have_proven_nothing_is_bounded(server: LiveServer) -> None:
     signed = [f"{name}: {value}" for name, value in GITHUB.request(b"{}", "1")[0].items()]
     part = UNPROVEN_BYTES_MAX // UNPROVEN_SHARE
     with contextlib.ExitStack() as connections:
@@ -143,7 +145,7 @@ def test_what_is_held_for_callers_who_have_proven_nothing_is_bounded(server: Sta
     eventually(lambda: server.service.app.routes.webhook.unproven_bytes.held == 0)
 
 
-def test_a_client_that_goes_away_in_the_middle_of_its_body_is_accounted_for(server: Stand) -> None:
+def test_a_client_that_goes_away_in_the_middle_of_its_body_is_accounted_for(server: LiveServer) -> None:
     with server.connect() as connection:
         connection.sendall(head(TOKEN, "X-Request-Id: gone", "Content-Length: 100") + b"{")
         eventually(lambda: server.service.app.routes.webhook.unproven_bytes.held == 1)
@@ -158,7 +160,7 @@ def test_a_client_that_goes_away_in_the_middle_of_its_body_is_accounted_for(serv
 
 
 @contextlib.contextmanager
-def listener(server: Stand, peer_max: int = 0, total_max: int = 0, **timeouts: float) -> Iterator[int]:
+def listener(server: LiveServer, peer_max: int = 0, total_max: int = 0, **timeouts: float) -> Iterator[int]:
     """Another port of the same server, with limits and time limits of its own."""
     app = server.service.app
 
@@ -185,7 +187,7 @@ def open_files() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-def test_slow_headers_and_slow_bodies_are_cut_off_and_leave_nothing_open(server: Stand) -> None:
+def test_slow_headers_and_slow_bodies_are_cut_off_and_leave_nothing_open(server: LiveServer) -> None:
     before = open_files()
     with listener(server, idle_connection_timeout=0.2, body_timeout=0.2) as port:
         with contextlib.ExitStack() as connections:
@@ -215,7 +217,7 @@ def is_served(connection: socket.socket) -> bool:
     return False
 
 
-def test_one_peer_cannot_have_all_connections(server: Stand) -> None:
+def test_one_peer_cannot_have_all_connections(server: LiveServer) -> None:
     refused = server.metric("livesheets_connections_refused_total")
     with listener(server, peer_max=3) as port, contextlib.ExitStack() as opened:
         mine = [opened.enter_context(connect(port, "127.0.0.2")) for _ in range(3)]
@@ -229,13 +231,13 @@ def test_one_peer_cannot_have_all_connections(server: Stand) -> None:
     assert server.metric("livesheets_connections_refused_total") > refused
 
 
-def test_all_peers_together_cannot_use_up_the_files_of_the_process(server: Stand) -> None:
+def test_all_peers_together_cannot_use_up_the_files_of_the_process(server: LiveServer) -> None:
     with listener(server, total_max=4) as port, contextlib.ExitStack() as opened:
         assert all(is_served(opened.enter_context(connect(port, f"127.0.1.{n}"))) for n in range(1, 5))
         assert not is_served(opened.enter_context(connect(port, "127.0.1.9")))
 
 
-def test_open_connections_are_counted(server: Stand) -> None:
+def test_open_connections_are_counted(server: LiveServer) -> None:
     with server.connect() as connection:
         assert is_served(connection)
         assert server.metric("livesheets_connections") >= 2
@@ -244,11 +246,11 @@ def test_open_connections_are_counted(server: Stand) -> None:
 # -- failed attempts ----------------------------------------------------------------------------------
 
 
-def failures(server: Stand, count: int, **request: Any) -> list[int]:
+def failures(server: LiveServer, count: int, **request: Any) -> list[int]:
     return [server.ask(headers={"Authorization": "Bearer x"}, **request).status for _ in range(count)]
 
 
-def test_a_peer_that_keeps_failing_is_told_to_wait_while_others_are_served(server: Stand) -> None:
+def test_a_peer_that_keeps_failing_is_told_to_wait_while_others_are_served(server: LiveServer) -> None:
     assert failures(server, 33, peer="198.51.100.1") == [401] * 30 + [429] * 3
     reply = server.ask(peer="198.51.100.1")
     assert (reply.status, reply.document["code"]) == (429, "too-many-attempts")
@@ -265,7 +267,7 @@ def test_a_peer_that_keeps_failing_is_told_to_wait_while_others_are_served(serve
     assert server.metric('livesheets_attempts_refused_total{reason="wrong",status="429"}') >= 3
 
 
-def test_a_forwarded_address_that_no_trusted_proxy_gave_changes_nothing(server: Stand) -> None:
+def test_a_forwarded_address_that_no_trusted_proxy_gave_changes_nothing(server: LiveServer) -> None:
     """The server's own address is trusted in these tests; another one of this machine is not."""
     statuses_seen = [
         server.ask(peer=f"203.0.113.{number}", source="127.0.0.9").status for number in range(32)
@@ -273,7 +275,7 @@ def test_a_forwarded_address_that_no_trusted_proxy_gave_changes_nothing(server: 
     assert statuses_seen == [401] * 30 + [429] * 2
 
 
-def test_a_flood_of_attempts_is_few_lines_that_add_up(server: Stand) -> None:
+def test_a_flood_of_attempts_is_few_lines_that_add_up(server: LiveServer) -> None:
     before = server.log("attempt.refused")
     for number in range(300):
         server.ask(peer=f"192.0.2.{number % 250}")
@@ -283,5 +285,5 @@ def test_a_flood_of_attempts_is_few_lines_that_add_up(server: Stand) -> None:
     assert server.log("request.finished", status=401) == []
 
 
-def _count(server: Stand) -> int:
+def _count(server: LiveServer) -> int:
     return sum(line["count"] for line in server.log("attempt.refused"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import orjson
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -11,7 +9,9 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from server.api.openapi.document import FIELDS_MAX, SHEETS_MAX, describe, identify
 from server.api.openapi.paths import paths_of
 from server.api.reads import READ_ROUTES, find_route
-from tests.server.stand import SHEET, stand
+from server.application import LivesheetsApplication
+from tests.server.conftest import Ask, Push
+from tests.server.live_server import BEARER, SHEET, WEBHOOK
 
 URL = "/api/_openapi.json"
 
@@ -33,45 +33,52 @@ def test_different_sheets_have_different_identifiers_fit_for_programs() -> None:
     assert identify(identify("höhe")) != identify("höhe")
 
 
-def test_a_thousand_sheets_and_fields_are_described_in_bounds(tmp_path: Path) -> None:
+async def reload_succeeds(ask: Ask) -> None:
+    assert (await ask("POST", WEBHOOK, BEARER, b"")).code == 200
+
+
+@pytest.mark.gen_test
+async def test_a_thousand_sheets_and_fields_are_described_in_bounds(
+    app: LivesheetsApplication, ask: Ask, push: Push
+) -> None:
     fields = "".join(f"{'field' * 10}{number} = {number}\n" for number in range(100))
     schema = f'[gitsheet.schema]\ndescription = "{"x" * 30_000}"\n'
-    with stand(tmp_path) as server:
-        for number in range(SHEETS_MAX + 20):
-            name = f"s{number:03}"
-            definition = f'[gitsheet]\nroot = "{name}"\npath = "${{{{ slug }}}}"\n{schema}'
-            server.work.write({f".gitsheets/{name}.toml": definition, f"{name}/one.toml": fields})
-        server.push(grace="Grace")
-        assert server.call().status == 200
-        reply = server.ask("GET", URL)
-        document = orjson.loads(reply.body)
-        OpenAPIV31SpecValidator(document).validate()
-        assert {"/api/{sheet}", "/api/{sheet}/{path}", "/api/people"} <= document["paths"].keys()
-        assert len(document["paths"]) <= 2 * (SHEETS_MAX + 1) + len(READ_ROUTES)
-        names = [len(item["parameters"]) for item in document["paths"].values()]
-        assert sum(names) < 12 * FIELDS_MAX
-        current = server.service.branch.snapshots.current
-        assert current is not None
-        assert current.cache.get(URL).body == reply.body  # type: ignore[union-attr]
+    files = {}
+    for number in range(SHEETS_MAX + 20):
+        name = f"s{number:03}"
+        files[f".gitsheets/{name}.toml"] = f'[gitsheet]\nroot = "{name}"\npath = "${{{{ slug }}}}"\n{schema}'
+        files[f"{name}/one.toml"] = fields
+    push(files)
+    await reload_succeeds(ask)
+    reply = await ask("GET", URL)
+    document = orjson.loads(reply.body)
+    OpenAPIV31SpecValidator(document).validate()
+    assert {"/api/{sheet}", "/api/{sheet}/{path}", "/api/people"} <= document["paths"].keys()
+    assert len(document["paths"]) <= 2 * (SHEETS_MAX + 1) + len(READ_ROUTES)
+    names = [len(item["parameters"]) for item in document["paths"].values()]
+    assert sum(names) < 12 * FIELDS_MAX
+    current = app.branch.snapshot
+    assert current is not None
+    assert current.cache.get(URL).body == reply.body  # type: ignore[union-attr]
 
 
-def test_without_a_sheet_there_is_still_an_api(tmp_path: Path) -> None:
-    with stand(tmp_path) as server:
-        current = server.service.branch.snapshots.current
-        assert current is not None
-        with current.lend() as reader:
-            document = orjson.loads(describe({}, {}, reader, READ_ROUTES))
+def test_without_a_sheet_there_is_still_an_api(app: LivesheetsApplication) -> None:
+    current = app.branch.snapshot
+    assert current is not None
+    with current.lend() as reader:
+        document = orjson.loads(describe({}, {}, reader, READ_ROUTES))
     OpenAPIV31SpecValidator(document).validate()
     assert "/api" in document["paths"]
 
 
-@pytest.mark.parametrize("mode", ["off", "warn", "enforce"])
-def test_a_schema_is_promised_only_where_records_were_held_against_it(tmp_path: Path, mode: str) -> None:
-    with stand(tmp_path, CFP_DATA_SCHEMA=mode) as server:
-        server.work.write({".gitsheets/people.toml": f'{SHEET}[gitsheet.schema]\ntype = "object"\n'})
-        server.push(grace="Grace")
-        assert server.call().status == 200
-        document = orjson.loads(server.ask("GET", URL).body)
+@pytest.mark.parametrize("app_settings", [{"CFP_DATA_SCHEMA": mode} for mode in ("off", "warn", "enforce")])
+@pytest.mark.gen_test
+async def test_a_schema_is_promised_only_where_records_were_held_against_it(
+    ask: Ask, push: Push, app_settings: dict[str, str]
+) -> None:
+    push({".gitsheets/people.toml": f'{SHEET}[gitsheet.schema]\ntype = "object"\n'})
+    await reload_succeeds(ask)
+    document = orjson.loads((await ask("GET", URL)).body)
     item = document["paths"]["/api/people/{path}"]["get"]["responses"]["200"]["content"]["application/json"]
     record = item["schema"]["properties"]["data"]["properties"]["record"]
-    assert ("anyOf" in record) == (mode == "off")
+    assert ("anyOf" in record) == (app_settings["CFP_DATA_SCHEMA"] == "off")

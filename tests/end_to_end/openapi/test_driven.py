@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.describing.hostile import HOSTILE
+from tests.end_to_end.openapi.hostile import HOSTILE
 from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.server_process import ServerProcess, environment, servers
 

@@ -17,13 +17,13 @@ from reload.build.builder import Policy
 from reload.lane.outcome import Outcome, Trigger
 from reload.records.policy import DataPolicy
 from reload.repository.target import Consent
-from tests.end_to_end.any_order.births import DAMAGE, Births, spoil
-from tests.end_to_end.any_order.model import Data, Ending, Model, changed
-from tests.end_to_end.any_order.views import answers, changes
+from tests.end_to_end.state_machine.model import Data, Ending, Model, changed
+from tests.end_to_end.state_machine.starting_points import DAMAGE, StartingPoints, spoil
+from tests.end_to_end.state_machine.views import answers, changes
 from tests.reload.engine import asked, opened
 from tests.reload.faults import FailingGit
+from tests.reload.harness import Engine
 from tests.reload.policies import build
-from tests.reload.rig import Engine
 
 POLICIES = {
     "usual": Policy(),
@@ -42,9 +42,9 @@ _consents = st.sampled_from(CONSENTS)
 class Life(RuleBasedStateMachine):
     """One engine, its remote, and the model of both."""
 
-    def __init__(self, births: Births) -> None:
+    def __init__(self, starting_points: StartingPoints) -> None:
         super().__init__()
-        self._births = births
+        self._starting_points = starting_points
         self._over = contextlib.ExitStack()
         self._folder = Path(self._over.enter_context(tempfile.TemporaryDirectory()))
         self._loop = self._over.enter_context(asyncio.Runner())
@@ -57,7 +57,7 @@ class Life(RuleBasedStateMachine):
     @initialize(policy=st.sampled_from(sorted(POLICIES)), fault=st.sampled_from(("exit 128", "kill -9 $$")))
     def begin(self, policy: str = "usual", fault: str = "exit 128") -> None:
         self._policy = POLICIES[policy]
-        self.place = self._births.copied(self._folder / "place", self._policy)
+        self.place = self._starting_points.copied(self._folder / "place", self._policy)
         self._git = FailingGit(self._folder / "bin", fault)
         head = self.place.remote.head
         self.model = Model(self._policy, head, {head: Data()}, {head: None}, head)

@@ -1,4 +1,4 @@
-"""A server that lasts for many tests, each of which finds it and its remote as if both were new."""
+"""One server for many tests; before each of them its sample data is restored."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.end_to_end.server_process import ServerProcess, servers
 
 
 @dataclass(frozen=True)
-class Lasting:
+class RestoredServer:
     """A running server, the remote that it serves, and the git on its PATH."""
 
     server: ServerProcess
@@ -29,11 +29,11 @@ class Lasting:
 
 
 @contextlib.contextmanager
-def lasting_server(folder: Path, **settings: str) -> Iterator[Lasting]:
+def restored_server(folder: Path, **settings: str) -> Iterator[RestoredServer]:
     """A server in `folder` whose start-up is over; it must stop cleanly in the end."""
     remote = DataRemote(folder / "origin")
     git = GitOnPath(folder / "bin")
     with servers() as start:
         server = start(folder, remote.path, PATH=git.path, **settings)
         server.log.wait_for("reload.swapped")
-        yield Lasting(server, remote, git)
+        yield RestoredServer(server, remote, git)

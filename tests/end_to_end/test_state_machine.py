@@ -2,7 +2,7 @@
 
 The suite tries a few short lives. For long ones:
 
-    LIVESHEETS_LIVES=400 LIVESHEETS_STEPS=60 pytest tests/end_to_end/test_any_order.py
+    LIVESHEETS_LIVES=400 LIVESHEETS_STEPS=60 pytest tests/end_to_end/test_state_machine.py
 
 tries 400 lives of up to 60 steps. A life that fails is printed as a test, to be kept below.
 """
@@ -18,23 +18,23 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from reload.lane.outcome import OUTCOMES
-from tests.end_to_end.any_order.births import Births
-from tests.end_to_end.any_order.machine import Life
+from tests.end_to_end.state_machine.machine import Life
+from tests.end_to_end.state_machine.starting_points import StartingPoints
 
 LIVES = int(os.environ.get("LIVESHEETS_LIVES", "14"))
 STEPS = int(os.environ.get("LIVESHEETS_STEPS", "15"))
 
 
 @pytest.fixture(scope="module")
-def births(tmp_path_factory: pytest.TempPathFactory, _isolated_git: None) -> Births:
-    """Where lives start from."""
-    return Births(tmp_path_factory.mktemp("births"))
+def starting_points(tmp_path_factory: pytest.TempPathFactory, _isolated_git: None) -> StartingPoints:
+    """The data that runs start from."""
+    return StartingPoints(tmp_path_factory.mktemp("starting-points"))
 
 
 @pytest.mark.timeout(120 + LIVES * STEPS)
-def test_every_promise_holds_in_any_order_of_events(births: Births) -> None:
+def test_every_promise_holds_in_any_order_of_events(starting_points: StartingPoints) -> None:
     run_state_machine_as_test(
-        lambda: Life(births),
+        lambda: Life(starting_points),
         settings=settings(
             max_examples=LIVES,
             stateful_step_count=STEPS,
@@ -44,9 +44,9 @@ def test_every_promise_holds_in_any_order_of_events(births: Births) -> None:
     )
 
 
-def test_a_life_that_meets_every_outcome(births: Births) -> None:
+def test_a_life_that_meets_every_outcome(starting_points: StartingPoints) -> None:
     """As the machine prints them: what it finds is kept like this."""
-    life = Life(births)
+    life = Life(starting_points)
     life.begin(policy="usual")
     try:
         for happen in _every_outcome(life):

@@ -1,4 +1,4 @@
-"""A door without a server behind it, for tests that look at what it lets in."""
+"""An authenticator without a server, for tests of which requests it accepts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SHARED = {"CFP_DATA_RELOAD_SECRET": SECRET, "CFP_DATA_RELOAD_SECRET_PREVIOUS": P
 
 @dataclass
 class Request:
-    """What the door looks at."""
+    """What the authenticator reads of a request."""
 
     headers: HTTPHeaders
     query: str = ""
@@ -39,8 +39,8 @@ class Request:
 
 
 @dataclass
-class Entrance:
-    """A door, with what a test wants to look at."""
+class BareAuthenticator:
+    """An authenticator with its clocks and metrics."""
 
     authenticator: Authenticator
     clock: Clock
@@ -59,7 +59,7 @@ class Entrance:
         return caller
 
     def refusal(self, *headers: tuple[str, str], **request: Any) -> ApiError:
-        """The answer to a caller who must not come in."""
+        """The error that refuses a caller."""
         with pytest.raises(ApiError) as caught:
             self.receive(*headers, **request)
         return caught.value
@@ -70,15 +70,17 @@ class Entrance:
         return self.registry.get_sample_value("livesheets_attempts_refused_total", labels) or 0.0
 
 
-def entrance(environment: dict[str, str] = SHARED | SECRETS, attempts_max: int = 0) -> Entrance:
-    """A door with these settings, which shows at most `attempts_max` failures patience."""
+def bare_authenticator(
+    environment: dict[str, str] = SHARED | SECRETS, attempts_max: int = 0
+) -> BareAuthenticator:
+    """An authenticator with these settings, which allows a peer `attempts_max` failures; 0 is no limit."""
     registry, clock, wall_clock = CollectorRegistry(), Clock(), Clock()
     wall_clock.now = NOW
     metrics = CallerMetrics(registry)
     keys = Keyring(keys_of(read_settings(environment)), metrics.credential_used, lambda: datetime.now(UTC))
     attempts = Attempts(attempts_max, clock)
     authenticator = Authenticator(keys, Peers(), attempts, Refusals(Later()), metrics, wall_clock)
-    return Entrance(authenticator, clock, wall_clock, registry)
+    return BareAuthenticator(authenticator, clock, wall_clock, registry)
 
 
 def bearer(token: str = SECRET, scheme: str = "Bearer") -> tuple[str, str]:

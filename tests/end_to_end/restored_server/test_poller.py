@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.end_to_end.lasting import Lasting, lasting_server
 from tests.end_to_end.remotes import DataRemote
+from tests.end_to_end.restored import RestoredServer, restored_server
 from tests.end_to_end.sample import person
 from tests.end_to_end.server_process import ServerProcess
 from tests.end_to_end.waiting import eventually
@@ -16,9 +16,9 @@ POLLS = 'livesheets_reloads_total{outcome="in-sync",trigger="poll"}'
 
 
 @pytest.fixture(scope="module")
-def _lasting(tmp_path_factory: pytest.TempPathFactory, _isolated_git: None) -> Iterator[Lasting]:
+def _restored(tmp_path_factory: pytest.TempPathFactory, _isolated_git: None) -> Iterator[RestoredServer]:
     """A server that looks for itself."""
-    with lasting_server(tmp_path_factory.mktemp("polled"), CFP_DATA_POLL_INTERVAL="0.25") as made:
+    with restored_server(tmp_path_factory.mktemp("polled"), CFP_DATA_POLL_INTERVAL="0.25") as made:
         yield made
 
 

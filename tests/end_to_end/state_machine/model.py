@@ -9,7 +9,7 @@ from reload.build.builder import Policy
 from reload.repository.target import Consent
 from tests.end_to_end.sample import DEFINITIONS, person
 from tests.gitrepo import Content
-from tests.reload.rig import FILES
+from tests.reload.harness import FILES
 
 FEW = 5  # so many people are left where the crowd has gone
 EVERYBODY = 30

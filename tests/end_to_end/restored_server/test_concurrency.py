@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.end_to_end.arrivals import await_arrivals
 from tests.end_to_end.client import RELOAD_PATH, SECRET, Client, Connection
 from tests.end_to_end.git_on_path import GitOnPath
+from tests.end_to_end.received_requests import await_received
 from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.sample import person
 from tests.end_to_end.server_process import ServerProcess
@@ -28,7 +28,7 @@ def callers() -> Iterator[ThreadPoolExecutor]:
 def called_while_fetching(client: Client, requests: list[object]) -> Iterator[list[Connection]]:
     """Calls that have all arrived, though none can be answered yet."""
     with client.asked("POST", RELOAD_PATH, requests) as calls:
-        await_arrivals(client)
+        await_received(client)
         yield calls
 
 

@@ -1,4 +1,4 @@
-"""The engine on an event loop, without HTTP: what a server runs, with everything in the open."""
+"""The engine on an event loop, without HTTP; tests can reach each of its parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether requests that cannot be answered yet have arrived at a server."""
+"""Waiting until a server has received requests that it cannot answer yet."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tests.end_to_end.client import Client
 _ROUNDS = 10
 
 
-def await_arrivals(client: Client) -> None:
+def await_received(client: Client) -> None:
     """Wait until the server has taken every request that was sent whole before this call.
 
     It counts calls only when they end, but requests that come later are answered only after those

@@ -1,4 +1,4 @@
-"""Where lives start from, and what may become of a state file between two of their servers."""
+"""The data that each run of the state machine starts from, and the damage that a state file may suffer."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from reload.build.builder import Policy
-from tests.end_to_end.any_order.model import Data
-from tests.reload.rig import Engine, Place
+from tests.end_to_end.state_machine.model import Data
+from tests.reload.harness import Engine, Place
 
 DAMAGE = ("deleted", "emptied", "scribbled", "of another time")
 
 
-class Births:
-    """Places that have been served once, from which lives start: one for each policy about data."""
+class StartingPoints:
+    """Places that have been served once, one for each data policy; every run gets a copy."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._born: dict[str, Place] = {}
 
     def copied(self, folder: Path, policy: Policy) -> Place:
-        """A place of one's own."""
+        """A copy of the place for this policy."""
         noted = policy.data.noted
         if noted not in self._born:
             place = Place.made(self._folder / str(len(self._born)), _present(Data()))

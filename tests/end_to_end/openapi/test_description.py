@@ -11,7 +11,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.end_to_end.client import SECRET, Client, Reply
-from tests.end_to_end.describing.hostile import HOSTILE, ODD_FIELDS, ODD_SHEET
+from tests.end_to_end.openapi.hostile import HOSTILE, ODD_FIELDS, ODD_SHEET
 from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.sample import person
 from tests.end_to_end.server_process import ServerProcess, servers

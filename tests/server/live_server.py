@@ -48,7 +48,7 @@ class Reply:
         return document
 
 
-class Stand:
+class LiveServer:
     """A running server at `port`; `remote` is what it fetches from, `work` where to commit for it.
 
     Every request comes from a peer of its own, behind a trusted proxy at 127.0.0.1, unless one is named.
@@ -214,13 +214,13 @@ def logging_to(lines: io.StringIO, settings: Settings) -> Iterator[Logs]:
 
 
 @contextlib.contextmanager
-def stand(folder: Path, **environment: str) -> Iterator[Stand]:
+def live_server(folder: Path, **environment: str) -> Iterator[LiveServer]:
     """A server with these settings beside its own, on a repository with one record, until the end."""
     data = make_data(folder)
     settings, lines = settings_for(folder, **environment), io.StringIO()
     with logging_to(lines, settings) as logs, in_thread(settings, logs) as (service, port, loop):
         eventually(lambda: service.branch.journal.fresh)
-        yield Stand(service, port, loop, data, lines)
+        yield LiveServer(service, port, loop, data, lines)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Whether a server serves one commit whole: every record as the oracle reads it, listed and found."""
+"""Checks that a server serves one commit in full: each record as the oracle reads it, listed and found."""
 
 from __future__ import annotations
 
