@@ -22,7 +22,6 @@ from server.auth.authenticator import Authenticator
 from server.http.exchange import HttpContext
 from server.http.handler import MisdirectedHandler, NotFoundHandler
 from server.http.host import in_origin_form, require_host
-from server.operations.advice import why_not_ready
 from server.operations.handlers import HealthHandler, MetricsHandler, ReadyHandler, StatusHandler
 from server.operations.metrics import Metrics
 from server.pages.handlers import PageHandler
@@ -37,14 +36,14 @@ Rule = tuple[str, type[RequestHandler] | ReadRouter, dict[str, Any]]
 
 
 class Routes:
-    """The routes of a served branch below a prefix, and what their handlers share."""
+    """The routes of a served branch below the prefix of its read API, and what their handlers share."""
 
-    def __init__(self, branch: Branch, context: HttpContext, prefix: str = "") -> None:
+    def __init__(self, branch: Branch, context: HttpContext, api: ReadApi) -> None:
         self._branch = branch
         self._context = context
-        self._prefix = prefix
-        self._api = ReadApi(branch, lambda: why_not_ready(branch.journal), prefix)
-        self.reads = ReadRouter(self._api, context)
+        self._api = api
+        self._prefix = api.prefix
+        self.reads = ReadRouter(api, context)
         self.webhook: Webhook | None = None
 
     def probes(self) -> Sequence[Rule]:
@@ -78,12 +77,17 @@ class LivesheetsApplication(Application):
     """The server's own application. Reads, the bulk of all requests, pass Tornado's handlers by."""
 
     def __init__(
-        self, branch: Branch, context: HttpContext, metrics: Metrics, authenticator: Authenticator
+        self,
+        branch: Branch,
+        context: HttpContext,
+        api: ReadApi,
+        metrics: Metrics,
+        authenticator: Authenticator,
     ) -> None:
         self.branch = branch
         self.context = context
         self.authenticator = authenticator
-        self.routes = Routes(branch, context)
+        self.routes = Routes(branch, context, api)
         page = {"context": context, "authenticator": authenticator, "branch": branch, "page": Page()}
         rules: Sequence[Rule] = (
             ("/", PageHandler, page),

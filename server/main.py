@@ -20,16 +20,20 @@ from reload.lane.branch import Branch
 from reload.lane.outcome import Outcome, Trigger
 from reload.records.policy import DataPolicy, Invalid, SchemaUse
 from reload.repository.clone_folder import CloneFolder
+from server.api.read_api import ReadApi
 from server.application import LivesheetsApplication
 from server.auth.authenticator import make_authenticator
 from server.http.access_log import AccessLog
 from server.http.cors import Origins
 from server.http.exchange import HttpContext
+from server.http.fair_queue import WAITING_MAX, FairQueue
 from server.http.host import AllowedHosts
 from server.http.listener import LimitedServer
-from server.http.metrics import ConnectionMetrics
+from server.http.metrics import ConnectionMetrics, QuestionMetrics
 from server.http.peers import Peers
-from server.http.slow_clients import SlowClients
+from server.http.refusals import QuestionRefusals
+from server.http.slow_clients import Later, SlowClients
+from server.operations.advice import why_not_ready
 from server.operations.gauges import Gauges
 from server.operations.logs.logs import Logs
 from server.operations.metrics import Metrics
@@ -107,7 +111,9 @@ class Service:
             slow_clients=SlowClients(loop.call_later, connections),
         )
         authenticator = make_authenticator(settings, peers, registry, loop.call_later)
-        self.app = LivesheetsApplication(self.branch, context, self.metrics, authenticator)
+        self.app = LivesheetsApplication(
+            self.branch, context, self._read_api(loop.call_later), self.metrics, authenticator
+        )
         self._server = LimitedServer(
             self.app,
             max_header_size=HEADER_BYTES_MAX,
@@ -120,6 +126,29 @@ class Service:
         self._lag = self.metrics.watch_lag()
         self._reporting.start()
         self._bringing_up = asyncio.create_task(self.branch.load_and_poll())
+
+    def _read_api(self, later: Later) -> ReadApi:
+        """The read API, with the limits that the settings give."""
+        settings, branch = self._settings, self.branch
+        metrics, refusals = QuestionMetrics(self.metrics.registry), QuestionRefusals(later)
+
+        def refused(peer: str, reason: str) -> None:
+            metrics.question_refused(reason)
+            refusals.note(peer, reason)
+
+        queue = FairQueue(
+            wait_s_max=settings.query_wait_s,
+            peer_waiting_max=settings.queries_per_peer_max or WAITING_MAX,
+            refused=refused,
+        )
+        metrics.watch(lambda: queue.running, lambda: queue.waiting)
+        return ReadApi(
+            branch,
+            lambda: why_not_ready(branch.journal),
+            queue=queue,
+            attachment_bytes_max=settings.attachment_bytes_max,
+            attachment_files_bytes_max=settings.attachment_files_bytes_max,
+        )
 
     def read_secrets(self) -> None:
         """Read the files of secrets again, so that it is told now what has become of them."""

@@ -12,19 +12,21 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from reload.lane.branch import Branch
+from server.api.read_api import ReadApi
 from server.application import READS, Routes, Rule
 from server.auth.attempts import Attempts
 from server.auth.authenticator import Authenticator
 from server.auth.keyring import SHARED, Key, Keyring
 from server.auth.metrics import CallerMetrics
-from server.auth.refusals import Refusals
 from server.http.access_log import AccessLog
 from server.http.cors import Origins
 from server.http.exchange import HttpContext
 from server.http.host import AllowedHosts
 from server.http.metrics import ConnectionMetrics
 from server.http.peers import Peers
+from server.http.refusals import Refusals
 from server.http.slow_clients import SlowClients
+from server.operations.advice import why_not_ready
 from server.settings.secret import Secret
 
 FAILED_ATTEMPTS_MAX = 100
@@ -51,7 +53,8 @@ def routes(
         peers=peers,
         slow_clients=SlowClients(later, ConnectionMetrics(registry)),
     )
-    made = Routes(branch, context, prefix)
+    api = ReadApi(branch, lambda: why_not_ready(branch.journal), prefix)
+    made = Routes(branch, context, api)
     rules = [*made.probes()]
     if secret is not None:
         metrics = CallerMetrics(registry)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import BinaryIO, TypeVar
 
 from reload.errors import BranchMissing, FetchFailed, ObjectMissing, ReloadError, RepositoryError
 from reload.repository.clone_folder import CloneFolder
@@ -18,11 +19,13 @@ from reload.repository.repository import Repository
 # A repository that is replaced is gone for the moment between two renames.
 READ_ATTEMPTS, READ_AGAIN_S = 5, 0.05
 
+T = TypeVar("T")
+
 
 class Clone:
     """Holds the repository open; `note` takes log events.
 
-    For the thread that prepares reloads; `contains`, `attachment` and `stop` are for any thread.
+    For the thread that prepares reloads; `contains`, the attachments and `stop` are for any thread.
     """
 
     def __init__(self, folder: CloneFolder, note: Callable[..., None]) -> None:
@@ -137,13 +140,27 @@ class Clone:
             return commit is not None and self._questions.contains(tip, commit)
 
     def attachment(self, oid: str) -> bytes:
-        """A file's bytes; asked again where the repository is being replaced at this moment."""
+        """A file's bytes; for small files."""
+        return self._read(lambda repository: repository.attachment(oid))
+
+    def write_attachment(self, oid: str, file: BinaryIO, is_cancelled: Callable[[], bool]) -> None:
+        """Write a file's bytes in pieces; ends early where `is_cancelled` says so."""
+
+        def write(repository: Repository) -> None:
+            file.seek(0)
+            file.truncate()
+            repository.write_attachment(oid, file, is_cancelled)
+
+        self._read(write)
+
+    def _read(self, read: Callable[[Repository], T]) -> T:
+        """Read from the repository, again where it is being replaced at this moment; from any thread."""
         for attempt in range(READ_ATTEMPTS):
             repository = self._opened
             if repository is None:
                 break
             try:
-                return repository.attachment(oid)
+                return read(repository)
             except RepositoryError:
                 if attempt == READ_ATTEMPTS - 1:
                     raise

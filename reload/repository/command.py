@@ -210,14 +210,18 @@ class Git:
 
     @contextlib.contextmanager
     def stream(
-        self, *arguments: str, given: Iterable[bytes] = (), data_bytes_max: int | None = None
+        self,
+        *arguments: str,
+        given: Iterable[bytes] = (),
+        settings: Iterable[str] = (),
+        data_bytes_max: int | None = None,
     ) -> Iterator[IO[bytes]]:
         """The output of `git ARGUMENTS` as it comes, while `given` is written to it from a thread.
 
         Raises GitFailed on leaving when git itself failed and the reader did not; its `out_of_memory`
         is set where it asked for more than `data_bytes_max`.
         """
-        process = self.start(*arguments)
+        process = self.start(*arguments, settings=settings)
         if data_bytes_max is not None:
             process.limit_data(data_bytes_max)
         feeder = threading.Thread(target=_feed, args=(process.stdin, given), daemon=True)

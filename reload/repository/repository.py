@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from reload.errors import BranchMissing, BranchUnborn, ObjectMissing
 from reload.repository import maintenance
@@ -47,6 +47,8 @@ REWOUND_REFS = "refs/livesheets/rewound"
 # git gathers a difference before it tells of it, and a few kilobytes of trees can make one of any size.
 DATA_BYTES_MAX = 1 << 30
 _FEW_BLOBS = 64
+# git reads a file whole into memory unless it is larger than this.
+_STREAMED = ("core.bigFileThreshold=1m",)
 _ABBREVIATED = re.compile(r"[0-9a-f]{4,40}")
 
 Relation = Literal["same", "ahead", "behind", "diverged"]
@@ -224,6 +226,15 @@ class Repository:
     def attachment(self, oid: str) -> bytes:
         """A file's bytes, read by a process of its own; safe from any thread."""
         return self._git.run("cat-file", "blob", oid)
+
+    def write_attachment(self, oid: str, file: BinaryIO, is_cancelled: Callable[[], bool]) -> None:
+        """Write a file's bytes in pieces, so that neither git nor this process holds all of them.
+
+        Ends early where `is_cancelled` says so. Safe from any thread.
+        """
+        with self._git.stream("cat-file", "blob", oid, settings=_STREAMED) as output:
+            while (piece := output.read(STREAM_BYTES)) and not is_cancelled():
+                file.write(piece)
 
     def lock_refs(self, commit: str, old: str | None, keep: Mapping[str, str]) -> RefTransaction:
         """Lock the branch for a move from `old` to `commit`, and refs that are to hold what `keep` says.

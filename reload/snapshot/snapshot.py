@@ -7,7 +7,7 @@ import contextlib
 import queue
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -140,11 +140,14 @@ class Snapshot:
             self._close()
 
     @contextlib.contextmanager
-    def lend(self) -> Iterator[Reader]:
-        """A reader for the calling thread, one deadline for all it is asked; waits while all are lent."""
+    def lend(self, is_cancelled: Callable[[], bool] = lambda: False) -> Iterator[Reader]:
+        """A reader for the calling thread, one deadline for all it is asked; waits while all are lent.
+
+        What is asked ends soon after `is_cancelled` says so.
+        """
         reader = self._idle.get()
         try:
-            with reader.question():
+            with reader.question(is_cancelled):
                 yield reader
         finally:
             self._idle.put(reader)

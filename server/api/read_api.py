@@ -1,31 +1,44 @@
-"""What reads ask of: the served snapshot, threads for long questions, and attachments."""
+"""What reads ask of: the served snapshot, a fair queue for long questions, and attachments."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from reload.lane.branch import Branch
 from reload.snapshot.query.reader import Reader
 from reload.snapshot.snapshot import Answer, Snapshot
+from server.api.attachment_files import FILES_BYTES_MAX, AttachmentFiles
+from server.http.fair_queue import Cancelled, FairQueue
 
-QUERY_THREADS = 2
+ATTACHMENT_BYTES_MAX = 1 << 30
 T = TypeVar("T")
 
 
 class ReadApi:
     """The read API of a branch, below a URL prefix such as `/data` (nothing for the server's own).
 
-    `why_not_ready` says why nothing is served yet.
+    `why_not_ready` says why nothing is served yet. Attachments of more than `attachment_bytes_max` bytes
+    are not served.
     """
 
-    def __init__(self, branch: Branch, why_not_ready: Callable[[], str], prefix: str = "") -> None:
+    def __init__(
+        self,
+        branch: Branch,
+        why_not_ready: Callable[[], str],
+        prefix: str = "",
+        queue: FairQueue | None = None,
+        *,
+        attachment_bytes_max: int = ATTACHMENT_BYTES_MAX,
+        attachment_files_bytes_max: int = FILES_BYTES_MAX,
+    ) -> None:
         self._branch = branch
         self.why_not_ready = why_not_ready
         self.prefix = prefix
-        self._threads = ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="query")
+        self.attachment_bytes_max = attachment_bytes_max
+        self._queue = queue or FairQueue()
+        folder = branch.state_path / "attachments"
+        self._files = AttachmentFiles(folder, branch.clone.write_attachment, attachment_files_bytes_max)
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -37,17 +50,33 @@ class ReadApi:
         """The branch that is served, None while that is not known yet."""
         return self._branch.name
 
-    async def in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Run a long question off the loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
+    async def ask(self, peer: str, snapshot: Snapshot, question: Callable[[Reader], Answer]) -> Answer:
+        """The answer of a reader, in a thread, when it is the peer's turn; raises QueueFull.
 
-    async def ask(self, snapshot: Snapshot, question: Callable[[Reader], Answer]) -> Answer:
-        """The answer of a reader, in a thread."""
-        return await self.in_thread(_ask, snapshot, question)
+        The snapshot lives until the thread has ended, also where the caller goes away before.
+        """
 
-    async def attachment(self, oid: str) -> bytes:
-        """An attached file's bytes, from git."""
-        return await self.in_thread(self._branch.clone.attachment, oid)
+        def ask(cancelled: Cancelled) -> Answer:
+            try:
+                with snapshot.lend(lambda: bool(cancelled)) as reader:
+                    return question(reader)
+            finally:
+                snapshot.leave()
+
+        snapshot.enter()
+        return await self._queue.run(peer, ask, snapshot.leave)
+
+    async def in_thread(self, peer: str, function: Callable[[], T]) -> T:
+        """What a function returns, in a thread, when it is the peer's turn; raises QueueFull."""
+        return await self._queue.run(peer, lambda _: function())
+
+    def attachment(self, oid: str) -> bytes:
+        """A small attachment's bytes, from git; for threads."""
+        return self._branch.clone.attachment(oid)
+
+    async def attachment_file(self, oid: str) -> int:
+        """A descriptor of a file with an attachment's bytes, for the caller to close."""
+        return await self._files.open(oid)
 
     def report_damage(self, snapshot: Snapshot, error: BaseException) -> None:
         """Have a snapshot built again that could not be read."""
@@ -55,9 +84,5 @@ class ReadApi:
 
     def close(self) -> None:
         """End the threads; for when no request is left."""
-        self._threads.shutdown()
-
-
-def _ask(snapshot: Snapshot, question: Callable[[Reader], Answer]) -> Answer:
-    with snapshot.lend() as reader:
-        return question(reader)
+        self._queue.close()
+        self._files.close()

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import os
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from http.client import responses
 from typing import Any, cast
@@ -34,12 +35,14 @@ from server.http.cors import preflight
 from server.http.errors import PROBLEM_TYPE, ApiError, problem_document
 from server.http.exchange import Exchange, HttpContext
 from server.http.negotiation import takes, takes_gzip
-from server.http.response import JSON, METHODS, ReadHeaders, Response
+from server.http.response import JSON, METHODS, Part, ReadHeaders, Response
 
 COMPRESSED_BYTES_MIN = 1_400
 # Some two milliseconds; what takes longer is compressed in a thread.
 COMPRESSED_ON_LOOP_BYTES_MAX = 64 << 10
 GZIP_LEVEL = 5
+PIECE_BYTES = 256 << 10
+CLIENT_GONE = 499
 # Part of every ETag: raised when the same commit is shown in another way.
 REPRESENTATION = 1
 
@@ -63,6 +66,7 @@ class Read:
     query: str
     uri: str
     request_headers: HTTPHeaders
+    peer: Callable[[], str]
 
     def kept(self) -> Replying | None:
         """The answer that was given to this very URL before, which therefore is understood."""
@@ -71,7 +75,7 @@ class Read:
 
     async def in_thread(self, question: Callable[[Reader], Answer]) -> Response:
         """The answer of a reader that is asked in a thread, kept for who asks next."""
-        found = await self.api.ask(self.snapshot, question)
+        found = await self.api.ask(self.peer(), self.snapshot, question)
         self.snapshot.cache.put(self.uri, found)
         response = self.respond(found)
         return response if isinstance(response, Response) else await response
@@ -95,6 +99,13 @@ class Read:
             return self._compressed(response)
         return response
 
+    def require_sheet(self, name: str) -> None:
+        """Raise ApiError where the commit has no such sheet."""
+        sheets = self.snapshot.sheets
+        if name not in sheets:
+            known = ", ".join(sheets) or "none"
+            raise ApiError("sheet-not-found", f"no sheet {name[:80]!r} at this commit; there are: {known}")
+
     def require(self, media: str) -> None:
         """Raise ApiError where the client does not take what it would get."""
         require(self.request_headers, media)
@@ -109,7 +120,9 @@ class Read:
         return self._keep_compressed(response, _gzip(response.body))
 
     async def _compressed_in_thread(self, response: Response) -> Response:
-        return self._keep_compressed(response, await self.api.in_thread(_gzip, response.body))
+        return self._keep_compressed(
+            response, await self.api.in_thread(self.peer(), lambda: _gzip(response.body))
+        )
 
     def _keep_compressed(self, response: Response, body: bytes) -> Response:
         self.snapshot.cache.put(("gzip", self.uri), Answer(body))
@@ -164,16 +177,28 @@ class ReadDelegate(HTTPMessageDelegate):
         if isinstance(response, Response):
             self._send(response)
         else:
-            asyncio.ensure_future(self._send_later(response))  # noqa: RUF006 (the connection waits for it)
+            self._wait_for(self._send_later(response))
 
     def on_connection_close(self) -> None:
         """The client went away before its request was whole."""
         self._release()
         self._exchange.given_up()
 
+    def _wait_for(self, answer: Coroutine[Any, Any, None]) -> None:
+        """Answer in a task, which ends with the connection: nothing is done for a client that has gone."""
+        task = asyncio.ensure_future(answer)
+
+        def client_gone() -> None:
+            task.cancel()
+
+        cast("HTTP1Connection", self._connection).set_close_callback(client_gone)
+
     async def _send_later(self, response: Awaitable[Response]) -> None:
         try:
             answer = await response
+        except asyncio.CancelledError:
+            self._finished(CLIENT_GONE)
+            return
         except Exception as error:
             answer = self._failure(error)
         self._send(answer)
@@ -198,7 +223,9 @@ class ReadDelegate(HTTPMessageDelegate):
         known = self._headers.get("If-None-Match")
         if known is not None and self._etag in known:
             return Response(b"", 304, headers=[_VARIES])
-        read = Read(self._api, snapshot, self._method, self._path, self._query, self._uri, self._headers)
+        read = Read(
+            self._api, snapshot, self._method, self._path, self._query, self._uri, self._headers, self._peer
+        )
         if (kept := read.kept()) is not None:
             return kept
         arguments = [unquote(part, errors="strict") for part in self._route.arguments]
@@ -217,20 +244,51 @@ class ReadDelegate(HTTPMessageDelegate):
 
     def _send(self, response: Response) -> None:
         if response.status in (200, 206) and self._headers.get("If-None-Match", "").strip() == "*":
+            if response.part is not None:
+                response.part.close()
             response = Response(b"", 304, headers=[each for each in response.headers if each[0] in _KEPT])
         self._add_headers(response)
         bodiless = self._method == "HEAD" or response.status in (204, 304)
         line = ResponseStartLine("HTTP/1.1", response.status, responses.get(response.status, "Unknown"))
         own = ReadHeaders(self._context.origins.headers(self._headers.get("Origin")), response.headers)
         if response.status not in (204, 304):
-            own["Content-Length"] = str(len(response.body))
+            own["Content-Length"] = str(response.length)
         body = b"" if bodiless else response.body
         sent = self._connection.write_headers(line, own, body or None)
         sent.add_done_callback(_forget_closed_stream)
-        stream = cast("HTTP1Connection", self._connection).stream
-        self._exchange.watch(stream, sent, self._peer, len(body))
+        self._watch(sent, len(body))
+        if response.part is not None and not bodiless:
+            self._wait_for(self._send_part(response.part, response.status))
+            return
         self._connection.finish()
         self._finished(response.status)
+
+    async def _send_part(self, part: Part, status: int) -> None:
+        """Send a part of a file piece by piece, each when the client has taken the one before."""
+        try:
+            position, end = part.first, part.first + part.length
+            while position < end:
+                piece = os.pread(part.descriptor, min(PIECE_BYTES, end - position), position)
+                if not piece:
+                    raise OSError("the file ends early")
+                position += len(piece)
+                sent = self._connection.write(piece)
+                self._watch(sent, len(piece))
+                await sent
+            self._connection.finish()
+        except (asyncio.CancelledError, StreamClosedError):
+            status = CLIENT_GONE
+        except Exception as error:  # the headers are sent: all that is left is to end the connection
+            self._exchange.problem(error)
+            cast("HTTP1Connection", self._connection).stream.close()
+        finally:
+            part.close()
+        self._finished(status)
+
+    def _watch(self, sent: asyncio.Future[None], size: int) -> None:
+        """Have the connection closed where the client does not take what was written."""
+        stream = cast("HTTP1Connection", self._connection).stream
+        self._exchange.watch(stream, sent, self._peer, size)
 
     def _peer(self) -> str:
         context: Any = cast("HTTP1Connection", self._connection).context
@@ -239,7 +297,7 @@ class ReadDelegate(HTTPMessageDelegate):
     def _add_headers(self, response: Response) -> None:
         headers = response.headers
         headers += self._exchange.headers()
-        if response.body or self._method == "HEAD":
+        if response.length or self._method == "HEAD":
             headers.append(("Content-Type", response.content_type))
         if self._snapshot is not None:
             headers.append(("X-Data-Commit", self._snapshot.commit))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
-import re
 from typing import Any
 
 from tornado.httputil import (
@@ -18,6 +16,7 @@ from tornado.routing import Router
 from reload.snapshot.query.query import InvalidQuery, Query
 from reload.snapshot.query.reader import FacetValue, Hit, Reader
 from reload.snapshot.snapshot import Answer
+from server.api.attachments import attachment
 from server.api.documents import list_document, record_document, search_document, sheets_document
 from server.api.openapi.document import describe
 from server.api.parameters import (
@@ -34,17 +33,9 @@ from server.api.read_api import ReadApi
 from server.api.read_delegate import Read, ReadDelegate, Replying, Route
 from server.http.errors import ApiError
 from server.http.exchange import HttpContext
-from server.http.response import Headers, Response
 
 # Twenty values of every facet, together; longer ones are texts, not categories.
 FACET_CHARACTERS_MAX = 1_000_000
-_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
-# What browsers may show; everything else is offered as a download, so that no script of a data
-# repository runs on the API's origin.
-_SHOWN_INLINE = frozenset(
-    ("image/png", "image/jpeg", "image/gif", "image/webp", "text/plain", "text/csv", "application/pdf")
-)
-
 READ_ROUTES = (
     "/api",
     "/api/{sheet}",
@@ -110,7 +101,7 @@ def sheets(read: Read) -> Replying:
 
 def records(read: Read, sheet: str) -> Replying:
     """`GET /api/{sheet}`: one page of a sheet's records."""
-    _require_sheet(read, sheet)
+    read.require_sheet(sheet)
     asked = read_list(read.query, lambda names: read.snapshot.reader.kinds(sheet, names))
 
     def page(reader: Reader) -> Answer:
@@ -121,7 +112,7 @@ def records(read: Read, sheet: str) -> Replying:
 
 def record(read: Read, sheet: str, path: str) -> Replying:
     """`GET /api/{sheet}/{path}`: one record with its attachments."""
-    _require_sheet(read, sheet)
+    read.require_sheet(sheet)
     if read.query:
         Parameters(read.query).refuse_others("none")
     reader = read.snapshot.reader
@@ -137,7 +128,7 @@ def search(read: Read) -> Replying:
     """`GET /api/_search`: the best matches of all sheets, or of those named."""
     asked = read_search(read.query)
     for name in asked.sheets:
-        _require_sheet(read, name)
+        read.require_sheet(name)
     return read.in_thread(lambda reader: _hits(read, reader, asked))
 
 
@@ -151,34 +142,7 @@ def description(read: Read) -> Replying:
     )
 
 
-async def attachment(read: Read, sheet: str, file: str) -> Response:
-    """`GET /api/_attachments/{sheet}/{path}/{name}`: an attached file, whole or one range of its bytes."""
-    _require_sheet(read, sheet)
-    found = read.snapshot.reader.attachment(sheet, file)
-    if found is None:
-        detail = f"no attachment {file[:200]!r} in sheet {sheet!r} at this commit"
-        raise ApiError("attachment-not-found", detail)
-    media = (mimetypes.guess_type(found.name)[0] or "application/octet-stream").lower()
-    read.require(media)
-    tag = f'"{found.blob}"'
-    headers = [("ETag", tag), ("Cache-Control", "no-cache"), ("Accept-Ranges", "bytes")]
-    if tag in read.request_headers.get("If-None-Match", ""):
-        return Response(b"", 304, headers=headers)
-    if media not in _SHOWN_INLINE:
-        headers.append(("Content-Disposition", "attachment"))
-    headers.append(("Content-Security-Policy", "default-src 'none'; sandbox"))
-    data = await read.api.attachment(found.blob)
-    charset = "; charset=utf-8" if media.startswith("text/") else ""
-    return _ranged(read, Response(data, content_type=media + charset, headers=headers), tag)
-
-
 _OF_THE_API = {"_search": search, "_openapi.json": description}
-
-
-def _require_sheet(read: Read, name: str) -> None:
-    if name not in read.snapshot.sheets:
-        known = ", ".join(read.snapshot.sheets) or "none"
-        raise ApiError("sheet-not-found", f"no sheet {name[:80]!r} at this commit; there are: {known}")
 
 
 def _page(read: Read, reader: Reader, sheet: str, asked: ListRequest) -> Answer:
@@ -220,22 +184,3 @@ def _next_url(read: Read, cursor: str | None) -> str | None:
 
 def _meta(read: Read, total: int, limit: int, cursor: str | None) -> dict[str, object]:
     return {"commit": read.snapshot.commit, "total": total, "limit": limit, "nextCursor": cursor}
-
-
-def _ranged(read: Read, whole: Response, tag: str) -> Response:
-    """The part of a file that the client asked for, the whole file where it asked for none."""
-    if read.method != "GET":
-        return whole  # only of GET are there parts (RFC 9110, section 14.2)
-    asked = _RANGE.fullmatch(read.request_headers.get("Range", ""))
-    if asked is None or not (asked[1] or asked[2]) or read.request_headers.get("If-Range", tag) != tag:
-        return whole
-    if asked[1] and asked[2] and int(asked[1]) > int(asked[2]):
-        return whole  # no range at all (RFC 9110, section 14.1.1), so it is as if none was asked for
-    size = len(whole.body)
-    first = int(asked[1]) if asked[1] else max(size - int(asked[2]), 0)
-    last = min(int(asked[2]), size - 1) if asked[1] and asked[2] else size - 1
-    if first >= size or first > last:
-        outside: Headers = [("Content-Range", f"bytes */{size}")]
-        raise ApiError("range-not-satisfiable", f"the file has {size} bytes", dict(outside))
-    whole.headers.append(("Content-Range", f"bytes {first}-{last}/{size}"))
-    return Response(whole.body[first : last + 1], 206, whole.content_type, whole.headers)

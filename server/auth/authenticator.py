@@ -20,10 +20,10 @@ from server.auth.credentials import KEY_HEADER, Credentials, read_credentials, s
 from server.auth.forges import Forge
 from server.auth.keyring import Key, Keyring, keys_of
 from server.auth.metrics import CallerMetrics
-from server.auth.refusals import Refusals
 from server.auth.signatures import Malformed, Proof
 from server.http.errors import ApiError, Refused
 from server.http.peers import Peers
+from server.http.refusals import Refusals
 from server.http.slow_clients import Later
 from server.settings.settings import Settings
 
@@ -172,7 +172,8 @@ class Authenticator:
 
     def _note(self, caller: Caller, reason: str, status: int, because: str = "") -> None:
         self.metrics.attempt_refused(reason, status)
-        self._refusals.note(caller.peer, because or reason, status, caller.request_id, caller.path)
+        values = {"status": status, "request_id": caller.request_id, "path": caller.path}
+        self._refusals.note(caller.peer, because or reason, **values)
 
 
 def unauthorized() -> Refused:

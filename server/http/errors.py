@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -13,9 +14,11 @@ from reload.errors import ReloadError
 from reload.snapshot.failures import DAMAGE
 from reload.snapshot.query.query import InvalidQuery
 from reload.snapshot.query.reader import QueryTooSlow
+from server.http.fair_queue import QueueFull
 
 PROBLEM_TYPE = "application/problem+json"
 FETCH_RETRY_AFTER_S = 5
+BUSY_RETRY_AFTER = "5"
 
 # Every code that a caller may see, with its status and title.
 CODES: Mapping[str, tuple[int, str]] = {
@@ -33,11 +36,13 @@ CODES: Mapping[str, tuple[int, str]] = {
     "payload-too-large": (413, "The body is too large"),
     "unsupported-media-type": (415, "The body's encoding is not supported"),
     "misdirected-request": (421, "This server does not answer for that host"),
+    "attachment-too-large": (403, "The file is larger than this server sends"),
     "range-not-satisfiable": (416, "The range lies outside the file"),
     "internal-error": (500, "Something broke"),
     "not-ready": (503, "No data is served yet"),
     "state-damaged": (503, "The state is being repaired"),
     "query-too-slow": (503, "The query took too long"),
+    "disk-full": (503, "The disk is full"),
     "overloaded": (503, "The server has too much in hand"),
     "stopping": (503, "The server is stopping"),
     "reload-not-configured": (503, "Reloading is not configured"),
@@ -81,6 +86,10 @@ def as_api_error(error: BaseException | None) -> ApiError | None:
         return error
     if isinstance(error, InvalidQuery):
         return ApiError("invalid-query", str(error), parameter=error.parameter)
+    if isinstance(error, QueueFull):
+        return ApiError("overloaded", f"{error}; ask again in a moment", {"Retry-After": BUSY_RETRY_AFTER})
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ApiError("disk-full", "there is no room for what was asked for", {"Retry-After": "60"})
     if isinstance(error, QueryTooSlow):
         return ApiError("query-too-slow", f"{error}; ask for less, or filter by an indexed field")
     if isinstance(error, DAMAGE):

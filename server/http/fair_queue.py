@@ -56,6 +56,7 @@ class Cancelled:
 @dataclass(slots=True)
 class _Question:
     ask: Callable[[Cancelled], Any]
+    dropped: Callable[[], None]
     answer: asyncio.Future[Any]
     cancelled: Cancelled = field(default_factory=Cancelled)
 
@@ -90,7 +91,8 @@ class FairQueue:
     """Runs questions in `threads` threads; lives on the event loop.
 
     At most `peer_waiting_max` questions of one peer wait and `waiting_max` together, none longer than
-    `wait_s_max` seconds. `clock` gives monotonic seconds. Knows the `peers_max` peers that asked last.
+    `wait_s_max` seconds. `refused` is told the peer and the reason of each question that was not begun.
+    `clock` gives monotonic seconds. Remembers the PEERS_MAX peers that asked last.
     """
 
     def __init__(
@@ -100,12 +102,14 @@ class FairQueue:
         wait_s_max: float = WAIT_S_MAX,
         peer_waiting_max: int = PEER_WAITING_MAX,
         waiting_max: int = WAITING_MAX,
+        refused: Callable[[str, str], None] = lambda peer, reason: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._threads = threads
         self._wait_s_max = wait_s_max
         self._peer_waiting_max = peer_waiting_max
         self._waiting_max = waiting_max
+        self._refused = refused
         self._clock = clock
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="question")
         self._peers: OrderedDict[str, _Peer] = OrderedDict()
@@ -114,21 +118,26 @@ class FairQueue:
         self.running = 0
         self.waiting = 0
 
-    async def run(self, peer: str, ask: Callable[[Cancelled], T]) -> T:
+    async def run(
+        self, peer: str, ask: Callable[[Cancelled], T], dropped: Callable[[], None] = lambda: None
+    ) -> T:
         """What `ask` returns, called in a thread when it is this peer's turn.
 
         Raises QueueFull where too many wait, or where its turn did not come in time. Where the caller is
-        cancelled a waiting question is dropped, and a running one is told by its argument.
+        cancelled a waiting question is dropped, and a running one is told by its argument. Calls
+        `dropped` where `ask` is never called.
         """
         known = self._known(peer)
         if len(known.waiting) >= self._peer_waiting_max or self.waiting >= self._waiting_max:
+            dropped()
+            self._refused(peer, "too-many")
             raise QueueFull("too-many", "too many questions wait for an answer")
         loop = asyncio.get_running_loop()
-        question = _Question(ask, loop.create_future())
+        question = _Question(ask, dropped, loop.create_future())
         known.waiting.append(question)
         self._turns[id(known)] = known
         self.waiting += 1
-        timer = loop.call_later(self._wait_s_max, self._give_up, known, question)
+        timer = loop.call_later(self._wait_s_max, self._give_up, peer, known, question)
         self._dispatch()
         try:
             return await question.answer  # type: ignore[no-any-return]
@@ -155,7 +164,7 @@ class FairQueue:
         """Begin questions while there are threads and peers that may have one."""
         while self.running < self._threads and (peer := self._next()) is not None:
             question = peer.waiting[0]
-            self._drop(peer, question)
+            self._take(peer, question)
             self.running += 1
             peer.running += 1
             task = asyncio.get_running_loop().create_task(self._answer(peer, question))
@@ -188,14 +197,22 @@ class FairQueue:
             self.running -= 1
             self._dispatch()
 
-    def _give_up(self, peer: _Peer, question: _Question) -> None:
+    def _give_up(self, name: str, peer: _Peer, question: _Question) -> None:
         """Answer a question whose turn has not come in time."""
         if self._drop(peer, question) and not question.answer.done():
+            self._refused(name, "waited-too-long")
             question.answer.set_exception(
                 QueueFull("waited-too-long", "the question's turn has not come in time")
             )
 
     def _drop(self, peer: _Peer, question: _Question) -> bool:
+        """Forget a question that waits; whether it did."""
+        if not self._take(peer, question):
+            return False
+        question.dropped()
+        return True
+
+    def _take(self, peer: _Peer, question: _Question) -> bool:
         """Take a question out of its queue; whether it was still there."""
         try:
             peer.waiting.remove(question)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
@@ -37,3 +39,30 @@ class ConnectionMetrics:
     def unsent_bytes(self, count: int) -> None:
         """Show how many bytes of answers wait for their clients."""
         self._unsent.set(count)
+
+
+class QuestionMetrics:
+    """Metrics of long questions, in the server's registry."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._running = Gauge(
+            "livesheets_questions_running", "Long questions that are being answered.", registry=registry
+        )
+        self._waiting = Gauge(
+            "livesheets_questions_waiting", "Long questions that wait for their turn.", registry=registry
+        )
+        self._refused = Counter(
+            "livesheets_questions_refused", "Long questions that were not begun, by reason.",
+            ("reason",), registry=registry,
+        )  # fmt: skip
+        for reason in ("too-many", "waited-too-long"):
+            self._refused.labels(reason)
+
+    def watch(self, running: Callable[[], float], waiting: Callable[[], float]) -> None:
+        """Show how many questions run and wait whenever the metrics are asked for."""
+        self._running.set_function(running)
+        self._waiting.set_function(waiting)
+
+    def question_refused(self, reason: str) -> None:
+        """Count a question that was not begun."""
+        self._refused.labels(reason).inc()

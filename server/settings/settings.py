@@ -92,6 +92,10 @@ class Settings:
     trusted_proxies: tuple[Network, ...]
     failed_attempts_max: int
     connections_per_peer_max: int
+    query_wait_s: float
+    queries_per_peer_max: int
+    attachment_bytes_max: int
+    attachment_files_bytes_max: int
     log_format: str
     log_level: str
     warnings: tuple[str, ...]
@@ -248,6 +252,10 @@ def _settings(reader: _Reader) -> Settings:
         trusted_proxies=reader.optional("CFP_TRUSTED_PROXIES", trusted_networks) or (),
         failed_attempts_max=reader.value("CFP_FAILED_ATTEMPTS", count),
         connections_per_peer_max=reader.value("CFP_CONNECTIONS_PER_PEER", count),
+        query_wait_s=reader.value("CFP_QUERY_WAIT", seconds_above_0),
+        queries_per_peer_max=reader.value("CFP_QUERIES_PER_PEER", count),
+        attachment_bytes_max=reader.value("CFP_ATTACHMENT_BYTES_MAX", byte_count),
+        attachment_files_bytes_max=reader.value("CFP_ATTACHMENT_FILES_BYTES_MAX", byte_count),
         log_format=reader.optional("CFP_LOG_FORMAT", one_of("json", "console")) or "",
         log_level=reader.value("CFP_LOG_LEVEL", one_of("debug", "info", "warning", "error", "critical")),
         warnings=(),

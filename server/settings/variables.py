@@ -189,6 +189,27 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "open connections of one peer, trusted proxies aside; 0: no limit",
     ),
     Variable(
+        "CFP_QUERY_WAIT",
+        "5",
+        "seconds that a search or another long question waits for its turn, then it is 503; more than 0, "
+        "at most 86400",
+    ),
+    Variable(
+        "CFP_QUERIES_PER_PEER",
+        "64",
+        "searches and other long questions of one peer that wait at most; one more is 503; 0: no limit",
+    ),
+    Variable(
+        "CFP_ATTACHMENT_BYTES_MAX",
+        "1073741824",
+        "bytes of the largest attachment that is sent; from 1048576 (1 MiB) up",
+    ),
+    Variable(
+        "CFP_ATTACHMENT_FILES_BYTES_MAX",
+        "1073741824",
+        "bytes of extracted attachments that are kept in the state folder; from 1048576 (1 MiB) up",
+    ),
+    Variable(
         "CFP_LOG_FORMAT",
         None,
         "`json` or `console`",

@@ -55,15 +55,16 @@ class _Api:
 
     branch_name = "main"
     prefix = ""
+    attachment_bytes_max = 1 << 20
 
-    async def ask(self, snapshot: Snapshot, question: Callable[[Reader], Answer]) -> Answer:
+    async def ask(self, peer: str, snapshot: Snapshot, question: Callable[[Reader], Answer]) -> Answer:
         with snapshot.lend() as reader:
             return question(reader)
 
-    async def in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
-        return function(*arguments)
+    async def in_thread(self, peer: str, function: Callable[[], T]) -> T:
+        return function()
 
-    async def attachment(self, oid: str) -> bytes:
+    def attachment(self, oid: str) -> bytes:
         return _FILE
 
 
@@ -84,7 +85,7 @@ def read(data: bytes) -> None:
         if route.is_json:
             require(headers, "application/json")
         arguments = [unquote(part, errors="strict") for part in route.arguments]
-        asked = Read(cast("Any", _Api()), snapshot, "GET", path, query, uri, headers)
+        asked = Read(cast("Any", _Api()), snapshot, "GET", path, query, uri, headers, lambda: "peer")
         response = cast("Any", route.endpoint(asked, *arguments))
         if isinstance(response, Coroutine):
             response = _driven(response)

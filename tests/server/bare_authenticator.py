@@ -14,11 +14,11 @@ from server.auth.attempts import Attempts
 from server.auth.authenticator import Authenticator, Caller
 from server.auth.keyring import Keyring, keys_of
 from server.auth.metrics import CallerMetrics
-from server.auth.refusals import Refusals
 from server.http.errors import ApiError
 from server.http.peers import Peers
+from server.http.refusals import Refusals
 from server.settings.settings import read_settings
-from tests.server.auth.test_refusals import Later
+from tests.server.http.test_refusals import Later
 from tests.server.payloads import PREVIOUS, SECRET, SECRETS, senders
 from tests.server.webhook.test_deliveries import Clock
 

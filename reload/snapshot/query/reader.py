@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -79,6 +79,7 @@ class Reader:
     ) -> None:
         self._deadline_s = deadline_s
         self._until: float | None = None
+        self._is_cancelled: Callable[[], bool] = _never
         self._snippets: Snippets | None = None
         self._totals: dict[tuple[str, str | None, tuple[Filter, ...]], int] = {}
         self._db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
@@ -104,13 +105,13 @@ class Reader:
             self._snippets.close()
 
     @contextlib.contextmanager
-    def question(self) -> Iterator[Reader]:
-        """Let all that is asked in here share one deadline."""
-        self._until = time.monotonic() + self._deadline_s
+    def question(self, is_cancelled: Callable[[], bool] = lambda: False) -> Iterator[Reader]:
+        """Let all that is asked in here share one deadline, and end where `is_cancelled` says so."""
+        self._until, self._is_cancelled = time.monotonic() + self._deadline_s, is_cancelled
         try:
             yield self
         finally:
-            self._until = None
+            self._until, self._is_cancelled = None, _never
 
     def state(self, key: str) -> str:
         """One value of the table `livesheets_state`."""
@@ -289,7 +290,10 @@ class Reader:
     def _all(self, select: str, values: Sequence[SortValue], record: int | None = None) -> Rows:
         """Every row of an answer, as many as fit where `record` names their column; in time."""
         until = self._until or time.monotonic() + self._deadline_s
-        self._db.set_progress_handler(lambda: time.monotonic() > until, _STEPS_BETWEEN_CHECKS)
+        is_cancelled = self._is_cancelled
+        self._db.set_progress_handler(
+            lambda: time.monotonic() > until or is_cancelled(), _STEPS_BETWEEN_CHECKS
+        )
         try:
             rows = self._db.execute(select, values)
             return list(rows) if record is None else first_rows(rows, record)
@@ -299,11 +303,15 @@ class Reader:
             self._db.set_progress_handler(None)
 
     def _refuse_when_late(self) -> None:
-        if self._until is not None and time.monotonic() > self._until:
+        if self._is_cancelled() or (self._until is not None and time.monotonic() > self._until):
             raise self._too_slow()
 
     def _too_slow(self) -> QueryTooSlow:
         return QueryTooSlow(f"the query took longer than {self._deadline_s:g} s")
+
+
+def _never() -> bool:
+    return False
 
 
 def _fields_of(query: Query) -> Iterator[str]:

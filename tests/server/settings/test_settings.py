@@ -58,6 +58,10 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         trusted_proxies=(),
         failed_attempts_max=30,
         connections_per_peer_max=1024,
+        query_wait_s=5.0,
+        queries_per_peer_max=64,
+        attachment_bytes_max=1 << 30,
+        attachment_files_bytes_max=1 << 30,
         log_format="",
         log_level="info",
         warnings=(),
@@ -91,6 +95,10 @@ def test_every_variable_is_read_into_its_setting(tmp_path: Path) -> None:
         ),
         "CFP_FAILED_ATTEMPTS": ("7", "failed_attempts_max", 7),
         "CFP_CONNECTIONS_PER_PEER": ("0", "connections_per_peer_max", 0),
+        "CFP_QUERY_WAIT": ("2.5", "query_wait_s", 2.5),
+        "CFP_QUERIES_PER_PEER": ("8", "queries_per_peer_max", 8),
+        "CFP_ATTACHMENT_BYTES_MAX": ("2097152", "attachment_bytes_max", 2097152),
+        "CFP_ATTACHMENT_FILES_BYTES_MAX": ("1048576", "attachment_files_bytes_max", 1048576),
         "CFP_LOG_FORMAT": ("console", "log_format", "console"),
         "CFP_LOG_LEVEL": ("debug", "log_level", "debug"),
     }
@@ -345,7 +353,7 @@ def test_a_withdrawn_secret_matches_nothing_any_more(tmp_path: Path) -> None:
     assert previous.current() == SECRET.encode()
 
 
-@pytest.mark.parametrize("name", ["CFP_FAILED_ATTEMPTS", "CFP_CONNECTIONS_PER_PEER"])
+@pytest.mark.parametrize("name", ["CFP_FAILED_ATTEMPTS", "CFP_CONNECTIONS_PER_PEER", "CFP_QUERIES_PER_PEER"])
 @pytest.mark.parametrize("text", ["-1", "1.5", "1e3", "٣", "1000001", "9" * 400, "many"])
 def test_a_count_that_is_none_is_refused(name: str, text: str) -> None:
     assert only_fault_of({name: text}).startswith(f"{name} is ")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from structlog.testing import capture_logs
 
-from server.auth.refusals import INTERVAL_S, PEERS_SHOWN_MAX, Refusals
+from server.http.refusals import INTERVAL_S, PEERS_SHOWN_MAX, Refusals
 
 
 class Later:
@@ -25,7 +25,7 @@ class Later:
 
 
 def note(refusals: Refusals, peer: str = "192.0.2.1", reason: str = "wrong") -> None:
-    refusals.note(peer, reason, 401, "request-1", "/path")
+    refusals.note(peer, reason, status=401, request_id="request-1", path="/path")
 
 
 def test_a_single_refusal_is_logged_at_once() -> None:

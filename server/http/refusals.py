@@ -1,4 +1,4 @@
-"""The log of refused attempts: one line at once, then at most one a second, with a count."""
+"""The log of what was refused: one line at once, then at most one a second, with a count."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ log = structlog.get_logger()
 
 
 class Refusals:
-    """Gathers refused attempts; `later(seconds, function)` calls back, as an event loop's `call_later`."""
+    """Gathers refused attempts with credentials; `later` is an event loop's `call_later`."""
+
+    event = "attempt.refused"
 
     def __init__(self, later: Later) -> None:
         self._later = later
@@ -24,22 +26,14 @@ class Refusals:
         self._reasons: Counter[str] = Counter()
         self._peers: dict[str, None] = {}
 
-    def note(self, peer: str, reason: str, status: int, request_id: str, path: str) -> None:
-        """Log a refused attempt, now or with the others of this second."""
+    def note(self, peer: str, reason: str, **values: object) -> None:
+        """Log a refusal, now with its values, or later with the others of this second."""
         if self._waiting:
             self._reasons[reason] += 1
             if len(self._peers) <= PEERS_SHOWN_MAX:
                 self._peers[peer] = None
             return
-        log.warning(
-            "attempt.refused",
-            count=1,
-            peer=peer,
-            reason=reason,
-            status=status,
-            request_id=request_id,
-            path=path,
-        )
+        log.warning(self.event, count=1, peer=peer, reason=reason, **values)
         self._wait()
 
     def flush(self) -> bool:
@@ -49,7 +43,7 @@ class Refusals:
             return False
         peers = list(self._peers)
         log.warning(
-            "attempt.refused",
+            self.event,
             count=count,
             reasons=dict(self._reasons),
             peers=peers[:PEERS_SHOWN_MAX],
@@ -67,3 +61,9 @@ class Refusals:
         self._waiting = False
         if self.flush():
             self._wait()
+
+
+class QuestionRefusals(Refusals):
+    """Gathers long questions that were not begun."""
+
+    event = "question.refused"
