@@ -19,9 +19,9 @@ from typing import Any, Final, TypeVar
 T = TypeVar("T")
 
 THREADS: Final = 2
-WAIT_S_MAX: Final = 5.0
-PEER_WAITING_MAX: Final = 64
-WAITING_MAX: Final = 1_024
+WAIT_S_MAX: Final = 10.0
+PEER_WAITING_MAX: Final = 1_024
+WAITING_MAX: Final = 4_096
 PEERS_MAX: Final = 10_000
 # A peer whose questions take less than this on average may use every thread.
 SHORT_S: Final = 0.1

@@ -190,13 +190,13 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     ),
     Variable(
         "CFP_QUERY_WAIT",
-        "5",
+        "10",
         "seconds that a search or another long question waits for its turn, then it is 503; more than 0, "
         "at most 86400",
     ),
     Variable(
         "CFP_QUERIES_PER_PEER",
-        "64",
+        "1024",
         "searches and other long questions of one peer that wait at most; one more is 503; 0: no limit",
     ),
     Variable(
