@@ -8,6 +8,7 @@ from itertools import islice
 
 from reload.build.edits import Edits, edits_of
 from reload.build.findings import Findings, TooLargeData
+from reload.build.layout import list_layout
 from reload.build.manifest import Contents, Problems, read_entries, read_sheets, sort_files, with_sizes
 from reload.build.sheet_build import Build, build_sheet
 from reload.errors import DataRejected
@@ -58,6 +59,8 @@ def _apply_all(build: Build) -> dict[str, Changes]:
     for name in [name for name in state_file.sheets if name not in redefined]:
         edits = edits_of(state_file, state_file.sheets[name], found)
         changes[name] = _apply(build, state_file.sheets[name], edits)
+    if not build.problems.total:
+        list_layout(repository, state_file, commit, [change.path for change in found])
     return changes
 
 

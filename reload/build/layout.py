@@ -1,18 +1,28 @@
-"""Why a commit serves nothing: sheets without records, and files that were meant to define sheets."""
+"""Why a commit serves nothing: sheets without records, and files that were meant to define sheets.
+
+What is listed is a function of the commit alone, so that a difference lists what a full build lists.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from itertools import islice
 
-from reload.records.sheet import DEFINITIONS_FOLDER, Sheet, definition_path
+from reload.build.findings import is_utf8
+from reload.records.schema import locate
+from reload.records.sheet import DEFINITIONS_FOLDER, Sheet, definition_path, is_reserved, sheet_name
+from reload.repository.repository import Repository
+from reload.snapshot.state_file import StateFile
+from reload.snapshot.tables.problems import Listed
 
 # So many files below the root of an empty sheet are looked at, in git's order.
 FILES_MAX = 1_000
 NAMED_FILES_MAX = 3
+FOLDERS_MAX = 1_000
 NO_SHEETS = (
     "the commit defines no sheet, so nothing is served. A sheet is a file .gitsheets/NAME.toml"
     ' with [gitsheet] and path = "${{ slug }}", the path of its records below root'
@@ -28,6 +38,9 @@ def unread_definitions(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
         if not path.startswith(DEFINITIONS_FOLDER):
             continue
         name = path[len(DEFINITIONS_FOLDER) :]
+        if is_reserved(sheet_name(path)):
+            yield path, "is not served: names that begin with _ belong to the API; rename it"
+            continue
         stem, dot, ending = name.rpartition(".")
         if "/" in name and ending == "toml":
             yield (
@@ -46,8 +59,8 @@ def template_hint(source: str) -> str | None:
     return f"gitsheet.path {source!r} names no field: did you mean {meant!r}?" if found else None
 
 
-def empty_sheet(sheet: Sheet, files: Iterable[str], folders: Iterable[str]) -> str:
-    """Why a sheet has no records.
+def empty_sheet(sheet: Sheet, files: Iterable[str], folders: Iterable[str]) -> str | None:
+    """Why a sheet has no records, None where it has files that fit and cannot be read.
 
     `files` are the paths of the files below its root, relative to that; the first FILES_MAX count.
     `folders` are the folders of the commit that a misspelt root may have meant.
@@ -55,10 +68,74 @@ def empty_sheet(sheet: Sheet, files: Iterable[str], folders: Iterable[str]) -> s
     found = list(islice(files, FILES_MAX))
     if not found:
         return _no_root(sheet, folders)
+    if any(_is_record(sheet, file) for file in found):
+        return None
     fitting = [file for file in found if file.endswith(sheet.extension)]
     if not fitting:
         return f"no file fits: {_place(sheet)} holds {_listed(found)}, only {sheet.extension} is read"
     return f"no file fits: {_misplaced(sheet, fitting)}"
+
+
+def list_layout(
+    repository: Repository, state_file: StateFile, commit: str, changed: Iterable[str] | None = None
+) -> None:
+    """List again what is wrong with a commit's layout, after its sheets are in the state file.
+
+    `changed` are the paths that differ from the commit before; without them everything is looked at.
+    Where all sheets have records, no definition changed and nothing was listed, git is not asked.
+    """
+    sheets = state_file.sheets
+    empty = [sheet for name, sheet in sheets.items() if not state_file.count(name)]
+    defined_again = changed is None or any(path.startswith(DEFINITIONS_FOLDER) for path in changed)
+    if sheets and not empty and not defined_again and not state_file.problems.has_kind("layout"):
+        return
+    state_file.problems.forget_kind("layout")
+    state_file.problems.add(sorted(_found(repository, sheets, commit, empty), key=_position))
+
+
+def _found(
+    repository: Repository, sheets: Mapping[str, Sheet], commit: str, empty: Sequence[Sheet]
+) -> Iterator[Listed]:
+    for path, message in unread_definitions(_files(repository, commit, DEFINITIONS_FOLDER.rstrip("/"))):
+        yield Listed("", "layout", path, 0, 0, message)
+    if not sheets:
+        yield Listed("", "layout", DEFINITIONS_FOLDER, 0, 0, NO_SHEETS)
+    hints = {name: hint for name, sheet in sheets.items() if (hint := template_hint(sheet.path))}
+    for name, hint in hints.items():
+        yield _of_definition(sheets[name], "path", hint)
+    folders: list[str] | None = None
+    for sheet in empty:
+        if sheet.name in hints:
+            continue
+        files = [path[len(sheet.prefix) :] for path in _files(repository, commit, sheet.root)]
+        if not files and folders is None:
+            folders = list(repository.folders(commit, FOLDERS_MAX))
+        reason = empty_sheet(sheet, files, folders or ())
+        if reason is not None:
+            yield _of_definition(sheet, "path" if files else "root", reason)
+
+
+def _files(repository: Repository, commit: str, folder: str) -> list[str]:
+    """The first files below a folder; of the whole commit without the definitions."""
+    with contextlib.closing(repository.tree(commit, folder)) as tree:
+        paths = (entry.path for entry in tree if is_utf8(entry.path))
+        if not folder:
+            paths = (path for path in paths if not path.startswith(DEFINITIONS_FOLDER))
+        return list(islice(paths, FILES_MAX))
+
+
+def _of_definition(sheet: Sheet, key: str, message: str) -> Listed:
+    line, column = locate(sheet.definition, [f"gitsheet.{key}"])
+    return Listed(sheet.name, "layout", definition_path(sheet.name), line, column, message)
+
+
+def _position(listed: Listed) -> tuple[str, str, str]:
+    return listed.sheet, listed.path, listed.message
+
+
+def _is_record(sheet: Sheet, file: str) -> bool:
+    place = sheet.place(file, lambda _: False)
+    return place is not None and place.record is not None and place.attachment is None
 
 
 def _as_field(found: re.Match[str]) -> str:

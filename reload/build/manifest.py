@@ -10,7 +10,7 @@ from itertools import islice
 
 from reload.build.findings import Findings, TooLargeData, oversized, unsupported
 from reload.errors import PROBLEMS_MAX, Problem
-from reload.records.sheet import Sheet, definition_path, read_sheet, sheet_name
+from reload.records.sheet import Sheet, definition_path, is_reserved, read_sheet, sheet_name
 from reload.records.toml import DOCUMENT_BYTES_MAX
 from reload.repository.repository import BLOB_MODES, Entry, Repository
 from reload.snapshot.tables.attachments import Attachment
@@ -73,7 +73,8 @@ class Manifest:
 
 def read_sheets(repository: Repository, entries: Iterable[Entry], problems: Problems) -> dict[str, Sheet]:
     """The sheets that these definition files declare, by name; what cannot be read goes to `problems`."""
-    wanted = [(name, entry) for entry in entries if (name := sheet_name(entry.path))]
+    named = [(sheet_name(entry.path), entry) for entry in entries]
+    wanted = [(name, entry) for name, entry in named if name and not is_reserved(name)]
     wanted = [each for each in wanted if not _refuse_definition(each[1], problems)]
     sheets: dict[str, Sheet] = {}
     blobs = repository.blobs([entry.oid for _, entry in wanted], DOCUMENT_BYTES_MAX)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reload.build.findings import TooLargeData
+from reload.build.layout import list_layout
 from reload.build.manifest import Problems, read_manifest
 from reload.build.sheet_build import Build, build_sheet
 from reload.errors import DataRejected, Problem
@@ -31,6 +32,7 @@ def build_from_scratch(
     state_file = StateFile.create(path)
     try:
         _fill(Build(repository, state_file, commit, policy, Problems()), progress)
+        list_layout(repository, state_file, commit)
         state_file.note(
             commit=commit,
             committed_at=repository.committed_at(commit).isoformat(),

@@ -116,6 +116,11 @@ def sheet_name(path: str) -> str | None:
     return name if name and "/" not in name else None
 
 
+def is_reserved(name: str | None) -> bool:
+    """Whether a sheet of this name could not be asked for: the API's own names begin with an underscore."""
+    return name is not None and name.startswith("_")
+
+
 def definition_path(name: str) -> str:
     """Where the sheet `name` is defined."""
     return f"{DEFINITIONS_FOLDER}{name}.toml"

@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -152,6 +153,11 @@ class Repository:
                 meta, _, path = line.partition(b"\t")
                 mode, _, oid = meta.decode().split(" ")
                 yield Entry(mode, oid, path_text(path))
+
+    def folders(self, commit: str, most: int) -> Generator[str, None, None]:
+        """The first folders of a commit, at any depth, in git's order."""
+        with self._git.stream("ls-tree", "-d", "-r", "-z", "--name-only", "--full-tree", commit) as output:
+            yield from map(path_text, islice(nul_records(output), most))
 
     def difference(self, old: str, new: str) -> Generator[Change, None, None]:
         """Every file that differs between two commits, any two; renames are a removal and an addition."""

@@ -29,8 +29,14 @@ def attachment_url(sheet: str, file: str, prefix: str = "") -> str:
     return f"{prefix}/api/_attachments/{quote(sheet, safe='')}/{quote(file)}"
 
 
-def sheets_document(sheets: Mapping[str, Sheet], served: Served, branch: str | None, prefix: str) -> bytes:
-    """The answer of `GET /api`."""
+def sheets_document(
+    sheets: Mapping[str, Sheet],
+    served: Served,
+    branch: str | None,
+    prefix: str,
+    notes: Sequence[str] = (),
+) -> bytes:
+    """The answer of `GET /api`; `notes` say why sheets have no records, or why there are none."""
     data = [
         {
             "sheet": name,
@@ -41,7 +47,11 @@ def sheets_document(sheets: Mapping[str, Sheet], served: Served, branch: str | N
         }
         for name, sheet in sheets.items()
     ]
-    meta = {"branch": branch, "commit": served.commit, "committedAt": rfc3339(served.committed_at)}
+    meta: dict[str, Any] = {
+        "branch": branch, "commit": served.commit, "committedAt": rfc3339(served.committed_at)
+    }  # fmt: skip
+    if notes:
+        meta["notes"] = list(notes)
     return orjson.dumps({"data": data, "meta": meta})
 
 

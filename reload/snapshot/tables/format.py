@@ -9,7 +9,7 @@ import apsw
 from reload.snapshot.tables.collisions import COLLISION_SCHEMA
 from reload.snapshot.tables.problems import PROBLEM_SCHEMA
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 APPLICATION_ID = 0x4C533031  # "LS01"
 TOKENIZER = "porter unicode61 remove_diacritics 2"
 

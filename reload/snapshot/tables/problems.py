@@ -17,7 +17,7 @@ from reload.errors import Problem
 
 LISTED_MAX = 100
 
-Kind = Literal["quarantined", "definition", "schema", "path", "twin", "unsupported"]
+Kind = Literal["quarantined", "definition", "schema", "path", "twin", "unsupported", "layout"]
 
 PROBLEM_SCHEMA = """
 CREATE TABLE livesheets_problems (
@@ -143,6 +143,15 @@ class ProblemTable:
         """Strike that a file has a twin."""
         delete = "DELETE FROM livesheets_problems WHERE sheet = ? AND path = ? AND kind = 'twin'"
         self._db.execute(delete, (sheet, _stored(path)))
+
+    def has_kind(self, kind: Kind) -> bool:
+        """Whether anything of a kind is listed."""
+        select = "SELECT 1 FROM livesheets_problem_counts WHERE kind = ? LIMIT 1"
+        return any(self._db.execute(select, (kind,)))
+
+    def forget_kind(self, kind: Kind) -> None:
+        """Strike everything of a kind."""
+        self._db.execute("DELETE FROM livesheets_problems WHERE kind = ?", (kind,))
 
     def forget_sheet(self, sheet: str) -> None:
         """Strike everything that is listed about a sheet."""
