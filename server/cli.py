@@ -197,6 +197,7 @@ def check(
         Format | None,
         typer.Option("--format", help="How to report; default: github in GitHub Actions, text elsewhere."),
     ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail also where there is a warning.")] = False,
 ) -> None:
     """Load the branch as the server would and report every problem as path:line: message."""
     from server.commands.check import check_repository
@@ -218,7 +219,7 @@ def check(
         fail(str(error))
     if form is None:
         form = Format.GITHUB if os.environ.get("GITHUB_ACTIONS") == "true" else Format.TEXT
-    _print_report(report, form, held_counts=settings.mass_delete == "hold")
+    _print_report(report, form, held_counts=settings.mass_delete == "hold", strict=strict)
 
 
 @app.command()
@@ -269,12 +270,12 @@ def _progress(*columns: Any) -> Iterator[Progress]:
             yield shown
 
 
-def _print_report(report: Report, form: Format, *, held_counts: bool) -> None:
+def _print_report(report: Report, form: Format, *, held_counts: bool, strict: bool) -> None:
     """Write the report and exit; what is held fails only where the server would hold it."""
-    from server.commands.check_report import github_lines, is_refused, text_lines
+    from server.commands.check_report import fails, github_lines, text_lines
 
     if not held_counts:
         report = replace(report, held={})
     for line in github_lines(report) if form is Format.GITHUB else text_lines(report):
         sys.stdout.write(f"{line}\n")
-    raise typer.Exit(FAILED if is_refused(report) else 0)
+    raise typer.Exit(FAILED if fails(report, strict=strict) else 0)

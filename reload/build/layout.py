@@ -125,7 +125,7 @@ def _files(repository: Repository, commit: str, folder: str) -> list[str]:
 
 
 def _of_definition(sheet: Sheet, key: str, message: str) -> Listed:
-    line, column = locate(sheet.definition, [f"gitsheet.{key}"])
+    line, column = locate(sheet.definition, [key])
     return Listed(sheet.name, "layout", definition_path(sheet.name), line, column, message)
 
 

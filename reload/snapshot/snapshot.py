@@ -109,6 +109,11 @@ class Snapshot:
         return tuple(each.problem for each in every[:PROBLEMS_MAX])
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """Why sheets have no records, or why there are none, in words for everybody."""
+        return tuple(str(each.problem) for each in self.listing.warnings if each.kind == "layout")
+
+    @property
     def commit(self) -> str:
         """The commit that every answer comes from."""
         return self.served.commit

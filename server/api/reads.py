@@ -95,8 +95,7 @@ def sheets(read: Read) -> Replying:
     """`GET /api`: every sheet with its number of records."""
     Parameters(read.query).refuse_others("none")
     snapshot, api = read.snapshot, read.api
-    notes = [str(each.problem) for each in snapshot.listing.warnings if each.kind == "layout"]
-    document = sheets_document(snapshot.sheets, snapshot.served, api.branch_name, api.prefix, notes)
+    document = sheets_document(snapshot.sheets, snapshot.served, api.branch_name, api.prefix, snapshot.notes)
     return read.on_loop(lambda _: Answer(document))
 
 

@@ -14,6 +14,7 @@ from reload.build.deletions import mass_deletions
 from reload.build.scratch import build_from_scratch
 from reload.errors import DataRejected, Problem, RepositoryError
 from reload.records.policy import DataPolicy
+from reload.records.sheet import DEFINITIONS_FOLDER, sheet_name
 from reload.repository.environment import ELSEWHERE
 from reload.repository.repository import Repository
 from reload.snapshot.query.reader import Reader
@@ -41,7 +42,8 @@ class Report:
     `problems` refuse the commit, `total` counts them all; `listed`, of `listed_total`, are served all
     the same, unless they are `quarantined`: then their last readable version is, or nothing. `held`
     are the sheets that lose so much against `base` that the server waits for consent: (removed,
-    before). `difference` is None without a base, or where the base itself cannot be loaded.
+    before). `difference` is None without a base, or where the base itself cannot be loaded. `uncommitted`
+    are definitions in the working tree that are not in HEAD.
     """
 
     commit: str
@@ -56,6 +58,12 @@ class Report:
     base: str | None = None
     difference: Mapping[str, SheetDifference] | None = None
     held: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    uncommitted: tuple[str, ...] = ()
+
+    @property
+    def warned(self) -> bool:
+        """Whether anything is odd, though it would be served."""
+        return bool(self.listed_total or self.quarantined or self.uncommitted)
 
 
 def check_repository(
@@ -77,7 +85,8 @@ def check_repository(
         place = git_dir if waiting is None else with_incoming(git_dir, waiting, folder / "incoming.git")
         repository = Repository(place, "check", remote=False, timeout_s=0)
         try:
-            return _load(repository, commit, base_commit, policy, folder, progress)
+            report = _load(repository, commit, base_commit, policy, folder, progress)
+            return replace(report, uncommitted=_uncommitted(path) if ref == "HEAD" else ())
         finally:
             repository.close()
 
@@ -159,6 +168,18 @@ def _git_dir(path: Path) -> Path:
                 f"git config --global --add safe.directory {path.resolve()}"
             ) from None
         raise RepositoryError(f"{path} is no git repository") from None
+
+
+def _uncommitted(path: Path) -> tuple[str, ...]:
+    """The definitions that a working tree has and HEAD has not, or not like that; none without one."""
+    command = ("status", "--porcelain", "-z", "--untracked-files=all", "--", f":(top){DEFINITIONS_FOLDER}")
+    try:
+        entries = _git("-C", str(path), *command).split("\0")
+    except _GitError:  # a bare repository
+        return ()
+    # A definition that was deleted is what the commit still has; so is each one without a checkout.
+    changed = (entry[3:] for entry in entries if "D" not in entry[:2])
+    return tuple(sorted(path for path in changed if sheet_name(path)))
 
 
 def _commit(git_dir: Path, ref: str, inherited: Collection[str]) -> str:

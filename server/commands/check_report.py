@@ -10,12 +10,13 @@ from server.commands.check import Report, SheetDifference
 from server.commands.display import place
 from server.operations.logs.printable import printable
 
+UNCOMMITTED = "not committed, so the server does not see it"
 _SIGNS = {"added": "+", "modified": "~", "removed": "-"}
 
 
-def is_refused(report: Report) -> bool:
-    """Whether the server would keep serving the commit before."""
-    return bool(report.total or report.held)
+def fails(report: Report, *, strict: bool) -> bool:
+    """Whether the server would keep serving the commit before, or would serve nothing; also a warning."""
+    return bool(report.total or report.held or not report.records or (strict and report.warned))
 
 
 def text_lines(report: Report) -> Iterator[str]:
@@ -26,6 +27,8 @@ def text_lines(report: Report) -> Iterator[str]:
         yield printable(f"{place(problem.path, problem.line)}: in quarantine: {problem.message}")
     for problem in report.listed:
         yield printable(f"{place(problem.path, problem.line)}: warning: {problem.message}")
+    for path in report.uncommitted:
+        yield printable(f"{path}: warning: {UNCOMMITTED}")
     yield from _summary(report)
 
 
@@ -38,6 +41,8 @@ def github_lines(report: Report) -> Iterator[str]:
         yield _annotation("error", problem)
     for problem in (*report.quarantined, *report.listed):
         yield _annotation("warning", problem)
+    for path in report.uncommitted:
+        yield _annotation("warning", Problem(path, 0, 0, UNCOMMITTED))
     for name, (removed, before) in report.held.items():
         yield f"::error title=Livesheets::{_escaped(_held(name, removed, before))}"
     mark = secrets.token_hex(16)

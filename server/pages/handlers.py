@@ -35,7 +35,8 @@ class PageHandler(Handler):
         document = status_document(self.branch)
         sheets = [] if current is None else _sheet_rows(current)
         shown = document if detailed else public_status(document)
-        page = self.page.render(shown, sheets, datetime.now(UTC), detailed=detailed)
+        notes = () if current is None else current.notes
+        page = self.page.render(shown, sheets, datetime.now(UTC), notes=notes, detailed=detailed)
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Content-Security-Policy", self.page.policy)
         self.set_header("Referrer-Policy", "no-referrer")

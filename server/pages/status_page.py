@@ -59,9 +59,15 @@ class Page:
         )
 
     def render(
-        self, document: Mapping[str, Any], sheets: Iterable[SheetRow], now: datetime, *, detailed: bool
+        self,
+        document: Mapping[str, Any],
+        sheets: Iterable[SheetRow],
+        now: datetime,
+        *,
+        notes: Iterable[str] = (),
+        detailed: bool,
     ) -> bytes:
-        """The page for a status document.
+        """The page for a status document; `notes` say why sheets have no records, or why there are none.
 
         Where it is not `detailed`, the document must be what `public_status` makes: everything in it
         may be shown to anybody.
@@ -74,6 +80,7 @@ class Page:
             document=document,
             stands=stands,
             sheets=tuple(sheets),
+            notes=tuple(notes),
             plot=timeline(document["history"]),
             detailed=detailed,
             moment=lambda text: _Moment(datetime.fromisoformat(text), now),

@@ -14,7 +14,7 @@ import pytest
 from reload.errors import Problem, RepositoryError
 from reload.records.policy import DataPolicy
 from server.commands.check import NAMES_MAX, Report, check_repository
-from server.commands.check_report import github_lines, is_refused, text_lines
+from server.commands.check_report import fails, github_lines, text_lines
 from tests.end_to_end.server_process import run_command
 from tests.gitrepo import GitRepo, run_git
 
@@ -30,6 +30,11 @@ def person(slug: str) -> str:
 
 def people(count: int) -> dict[str, bytes | str | None]:
     return {f"people/p{number:02}.toml": person(f"p{number:02}") for number in range(count)}
+
+
+def is_refused(report: Report) -> bool:
+    """Whether the command fails without --strict."""
+    return fails(report, strict=False)
 
 
 @pytest.fixture
