@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Literal
 
-from reload.errors import DerivationFailed, ReloadError
+from reload.errors import DerivationFailed
 from reload.snapshot.query.reader import Row
 from reload.snapshot.snapshot import Snapshot
 from reload.snapshot.state_file import Changes
@@ -65,6 +65,8 @@ def derive(
     """Set `snapshot.derived`, in the order of the derivations; raises DerivationFailed naming one."""
     if not derivations:
         return
+    if before is None:
+        changes = {name: Changes(added=count) for name, count in snapshot.served.records.items() if count}
     difference = Difference(changes, before, snapshot)
     previous = before.derived if before is not None else {}
     values: dict[str, Any] = {}
@@ -72,8 +74,6 @@ def derive(
         try:
             values[name] = derivation(snapshot, previous.get(name), difference)
         except Exception as error:
-            if isinstance(error, ReloadError):
-                raise
             raise DerivationFailed(name, error) from error
     snapshot.derived = MappingProxyType(values)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 
@@ -53,20 +54,25 @@ class Branch:
         poll_interval_s: float = 0,
         note: Note = _ignore,
     ) -> None:
-        self._lock = DirectoryLock(folder.git_dir)
-        self.state_path = state_path or folder.git_dir.with_name(folder.git_dir.name + ".state")
-        state_folder = StateFolder(self.state_path)
-        self.clone = Clone(folder, note)
-        self.snapshots = Snapshots()
-        self.journal = Journal(
-            has_remote=folder.remote is not None,
-            stale_after_s=STALE_POLLS * poll_interval_s + folder.timeout_s if poll_interval_s > 0 else None,
-            path=self.state_path / "rejected.json",
-        )
-        self._builder = Builder(self.clone, state_folder, policy or Policy(), note, derive)
-        self.reloader = Reloader(self._builder, self.clone, self.snapshots, self.journal)
-        self.poller = Poller(self.reloader, poll_interval_s)
-        self.reloader.observers.append(self.poller.observe)
+        with ExitStack() as undo:
+            self._lock = DirectoryLock(folder.git_dir)
+            undo.callback(self._lock.release)
+            self.state_path = state_path or folder.git_dir.with_name(folder.git_dir.name + ".state")
+            state_folder = StateFolder(self.state_path)
+            self.clone = Clone(folder, note)
+            self.snapshots = Snapshots()
+            self.journal = Journal(
+                has_remote=folder.remote is not None,
+                stale_after_s=STALE_POLLS * poll_interval_s + folder.timeout_s
+                if poll_interval_s > 0
+                else None,
+                path=self.state_path / "rejected.json",
+            )
+            self._builder = Builder(self.clone, state_folder, policy or Policy(), note, derive)
+            self.reloader = Reloader(self._builder, self.clone, self.snapshots, self.journal)
+            self.poller = Poller(self.reloader, poll_interval_s)
+            self.reloader.observers.append(self.poller.observe)
+            undo.pop_all()
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -137,9 +143,12 @@ async def open_branch(
     """
     folder = CloneFolder(Path(path), remote, branch, git_timeout_s, note)
     opened = Branch(folder, policy=policy, derive=derive, poll_interval_s=poll_interval_s, note=note)
-    outcome = await opened.load()
-    if opened.snapshot is None:
+    try:
+        outcome = await opened.load()
+        if opened.snapshot is None:
+            raise outcome.error or RepositoryError("nothing can be served")
+    except BaseException:
         await opened.close()
-        raise outcome.error or RepositoryError("nothing can be served")
+        raise
     opened.poller.start()
     return opened

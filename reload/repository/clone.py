@@ -9,7 +9,15 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import BinaryIO, TypeVar
 
-from reload.errors import BranchMissing, FetchFailed, ObjectMissing, ReloadError, RepositoryError
+from reload.errors import (
+    BranchMissing,
+    DataRejected,
+    DerivationFailed,
+    FetchFailed,
+    ObjectMissing,
+    ReloadError,
+    RepositoryError,
+)
 from reload.repository.clone_folder import CloneFolder
 from reload.repository.command import GitFailed, GitTimedOut
 from reload.repository.fetch_failure import PRUNED
@@ -211,5 +219,7 @@ class Clone:
 
 def is_damage(error: ReloadError) -> bool:
     """Whether an error says that the local repository lost or garbled objects."""
+    if isinstance(error, DataRejected | DerivationFailed):  # their words are the data's or a program's
+        return False
     words = error.__cause__.stderr if isinstance(error.__cause__, GitFailed) else ""
     return isinstance(error, ObjectMissing) or tells_of_damage(f"{error}\n{words}")

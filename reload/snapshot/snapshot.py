@@ -23,6 +23,7 @@ THREAD_READERS = 2
 # So that the words of a search index are rarely read twice; more takes too long to let go of at a swap.
 THREAD_CACHE_KIB = 8 << 10
 CHEAP_ROWS_MAX = 200
+ROWS_AT_ONCE = 500
 RESPONSE_CACHE_BYTES_MAX = 8 << 20
 _ENTRY_BYTES = 512  # what keeping an answer costs besides its key and body
 
@@ -121,10 +122,13 @@ class Snapshot:
     def records(self, sheet: str) -> Iterator[Row]:
         """Every record of a sheet by path: `row.path`, `row.blob`, `row.record`; raises KeyError.
 
-        On the event loop do not await between two records.
+        On the event loop do not await between two records. No reader is held between them, so loops may
+        be nested.
         """
-        with self._reading() as reader:
-            yield from reader.rows(sheet)
+        after = ""
+        while rows := self._rows(sheet, after):
+            yield from rows
+            after = rows[-1].path
 
     def get(self, sheet: str, path: str) -> Row | None:
         """One record by its path, None where there is none; raises KeyError where there is no such sheet."""
@@ -201,6 +205,10 @@ class Snapshot:
                 fresh.close()
             else:
                 self.reader = self._replace(self.reader, fresh)
+
+    def _rows(self, sheet: str, after: str) -> list[Row]:
+        with self._reading() as reader:
+            return reader.rows(sheet, after, ROWS_AT_ONCE)
 
     def _thread_reader(self) -> Reader:
         return Reader(self.path, cache_kib=THREAD_CACHE_KIB)

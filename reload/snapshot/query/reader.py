@@ -129,12 +129,10 @@ class Reader:
             return Row(path, blob, record)
         return None
 
-    def rows(self, sheet: str) -> Iterator[Row]:
-        """Every record of a sheet by path, without a deadline."""
-        for path, blob, record in self._db.execute(
-            f"SELECT path, blob, record FROM {self._tables[sheet]} ORDER BY path"
-        ):
-            yield Row(path, blob, record)
+    def rows(self, sheet: str, after: str, limit: int) -> list[Row]:
+        """The next `limit` records of a sheet by path, from behind `after`; "" begins."""
+        select = f"SELECT path, blob, record FROM {self._tables[sheet]} WHERE path > ? ORDER BY path LIMIT ?"
+        return [Row(*row) for row in self._db.execute(select, (after, limit))]
 
     def attachments(self, sheet: str, record: str) -> list[Attachment]:
         """The files attached to a record, by name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 
 import reload
 from reload import Branch, DerivationFailed, Difference, DirectoryInUse, ReloadError, Snapshot, open_branch
+from reload.errors import FetchFailed
+from reload.snapshot.snapshot import ROWS_AT_ONCE
 from tests.end_to_end.waiting import eventually
 from tests.reload.harness import Place
 
@@ -143,6 +146,86 @@ async def test_a_derivation_that_fails_at_the_first_load_leaves_nothing_open(pla
     async with await opened(place, derive={"calls": history}) as branch:
         assert branch.snapshot is not None
         assert branch.snapshot.derived["calls"] == 1
+
+
+@pytest.mark.gen_test
+@pytest.mark.parametrize("error", [ValueError("the table is corrupt"), FetchFailed("their API is down")])
+async def test_a_derivation_is_named_and_called_once_whatever_it_raises(
+    place: Place, error: Exception
+) -> None:
+    calls: list[str] = []
+    events: list[str] = []
+
+    def failing(snapshot: Snapshot, previous: Any, changes: Difference) -> None:
+        calls.append(snapshot.commit)
+        if len(calls) > 1:
+            raise error
+
+    def note(event: str, **values: object) -> None:
+        events.append(event)
+
+    async with await opened(place, derive={"mine": failing}, note=note) as branch:
+        place.remote.push({"notes/a.toml": 'text = "A"\n'})
+        outcome = await branch.reload()
+        assert isinstance(outcome.error, DerivationFailed)
+        assert "'mine'" in str(outcome.error)
+        assert outcome.outcome == "build-failed"
+        assert len(calls) == 2
+        assert "repository.replaced" not in events
+
+
+@pytest.mark.gen_test
+async def test_a_derivation_may_read_in_nested_loops(place: Place) -> None:
+    def triples(snapshot: Snapshot, previous: Any, changes: Difference) -> int:
+        return sum(
+            snapshot.get("notes", outer.path) is not None
+            for outer in snapshot.records("notes")
+            for _ in snapshot.records("notes")
+            for _ in snapshot.records("notes")
+        )
+
+    place.remote.push({"notes/a.toml": 'text = "A"\n'})
+    async with await opened(place, derive={"triples": triples}) as branch:
+        assert branch.snapshot is not None
+        assert branch.snapshot.derived["triples"] == 8
+
+
+@pytest.mark.gen_test
+async def test_all_records_of_a_large_sheet_are_read_in_order(place: Place) -> None:
+    count = 2 * ROWS_AT_ONCE + 1
+    place.remote.push({f"notes/n{number:04}.toml": 'text = "N"\n' for number in range(count)})
+    async with await opened(place) as branch:
+        assert branch.snapshot is not None
+        paths = [row.path for row in branch.snapshot.records("notes")]
+        assert paths == [*(f"n{number:04}" for number in range(count)), "start"]
+
+
+@pytest.mark.gen_test
+async def test_every_record_is_added_at_the_first_load(place: Place) -> None:
+    for _ in ("with a clone", "with the state file that is there"):
+        history = History()
+        async with await opened(place, derive={"calls": history}):
+            assert history.calls == [
+                (place.remote.head, None, {"notes": (1, 0, 0), "people": (30, 0, 0)}, [("added", "start")])
+            ]
+
+
+@pytest.mark.gen_test
+async def test_an_opening_that_fails_or_is_cancelled_lets_go_of_the_folder(place: Place) -> None:
+    state = place.git_dir.with_name(place.git_dir.name + ".state")
+    shutil.rmtree(state, ignore_errors=True)
+    state.write_text("a file where the folder belongs")
+    for _ in range(2):
+        with pytest.raises(FileExistsError):
+            await opened(place)
+    state.unlink()
+    opening = asyncio.ensure_future(opened(place))
+    await asyncio.sleep(0)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    async with await opened(place):
+        pass
 
 
 @pytest.mark.gen_test
