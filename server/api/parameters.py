@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from urllib.parse import parse_qsl, urlencode
 
 import orjson
@@ -31,6 +32,15 @@ VALUE_CHARACTERS_MAX = 2_000
 CURSOR_CHARACTERS_MAX = 8_000  # any path that a file system knows
 # What a list takes besides filters; a field of such a name is asked for with an operator.
 RESERVED = frozenset(("q", "sort", "limit", "cursor", "fields", "facet"))
+# What other APIs call the same.
+_OF_OTHERS = {
+    **dict.fromkeys(("search", "query", "filter", "text", "_q"), "q"),
+    **dict.fromkeys(("page", "offset", "skip", "start", "after", "_page"), "cursor"),
+    **dict.fromkeys(("per_page", "perpage", "page_size", "pagesize", "size", "count", "_limit"), "limit"),
+    **dict.fromkeys(("order", "order_by", "orderby", "sort_by", "sortby", "ordering", "_sort"), "sort"),
+    **dict.fromkeys(("select", "columns", "include"), "fields"),
+}
+CLOSENESS_MIN = 0.7
 _LIMIT = re.compile(r"[0-9]{1,5}", re.ASCII)
 _CHECK_BYTES = 9
 
@@ -78,10 +88,11 @@ class Parameters:
         """Every parameter that is left, one pair a value."""
         return [(name, value) for name, values in self._values.items() for value in values]
 
-    def refuse_others(self, known: str) -> None:
-        """Raise InvalidQuery where a parameter is left; `known` lists those that exist."""
+    def refuse_others(self, *known: str) -> None:
+        """Raise InvalidQuery where a parameter is left; `known` are those that exist."""
         for name in self._values:
-            raise InvalidQuery(name, f"no such parameter; known are {known}")
+            listed = f"known are {', '.join(known)}" if known else "this takes none"
+            raise InvalidQuery(name, f"no such parameter{_meant(name, known)}; {listed}")
 
 
 def _pairs(query_string: str) -> list[tuple[str, str]]:
@@ -144,7 +155,7 @@ def read_search(query_string: str) -> SearchRequest:
     sheets = tuple(dict.fromkeys(parameters.many("sheet")))
     limit = read_limit(parameters)
     cursor = parameters.one("cursor")
-    parameters.refuse_others("q, sheet, limit, cursor")
+    parameters.refuse_others("q", "sheet", "limit", "cursor")
     fingerprint = _fingerprint(text, sheets)
     return SearchRequest(_match(text)[0], sheets, limit, read_cursor(cursor, fingerprint, 3), fingerprint)
 
@@ -250,5 +261,15 @@ def _filter(parameter: str, value: str, kinds: Kinds) -> Filter:
         for known in OPERATORS:
             if operator == known:
                 return Filter(field, known, value, parameter)
-        raise InvalidQuery(parameter, f"no such operator; known are {', '.join(OPERATORS[1:])}")
-    raise InvalidQuery(parameter, "neither a parameter of lists nor a field of this sheet")
+        raise InvalidQuery(parameter, f"no such operator; known are {', '.join(OPERATORS)}")
+    meant = _meant(parameter, RESERVED)
+    raise InvalidQuery(parameter, f"neither a parameter of lists nor a field of this sheet{meant}")
+
+
+def _meant(parameter: str, known: Collection[str]) -> str:
+    """What a parameter was meant to be, to follow what is wrong with it; empty where that is unknown."""
+    meant = _OF_OTHERS.get(parameter.lower())
+    if meant in known:
+        return f" (did you mean {meant}?)"
+    close = get_close_matches(parameter.lower(), sorted(known), 1, CLOSENESS_MIN)
+    return f" (did you mean {close[0]}?)" if close else ""

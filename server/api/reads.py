@@ -93,7 +93,7 @@ def find_route(path: str) -> Route | None:
 
 def sheets(read: Read) -> Replying:
     """`GET /api`: every sheet with its number of records."""
-    Parameters(read.query).refuse_others("none")
+    Parameters(read.query).refuse_others()
     snapshot, api = read.snapshot, read.api
     document = sheets_document(snapshot.sheets, snapshot.served, api.branch_name, api.prefix, snapshot.notes)
     return read.on_loop(lambda _: Answer(document))
@@ -114,7 +114,7 @@ def record(read: Read, sheet: str, path: str) -> Replying:
     """`GET /api/{sheet}/{path}`: one record with its attachments."""
     read.require_sheet(sheet)
     if read.query:
-        Parameters(read.query).refuse_others("none")
+        Parameters(read.query).refuse_others()
     reader = read.snapshot.reader
     row = reader.get(sheet, path)
     if row is None:
@@ -134,7 +134,7 @@ def search(read: Read) -> Replying:
 
 def description(read: Read) -> Replying:
     """`GET /api/_openapi.json`: what there is to ask at this commit."""
-    Parameters(read.query).refuse_others("none")
+    Parameters(read.query).refuse_others()
     snapshot = read.snapshot
     problems = snapshot.listing.counts
     return read.in_thread(

@@ -60,7 +60,15 @@ class Client:
         """The reply, unless another server answers there."""
         if reply.status == 200 and not names <= reply.document.keys():
             raise Unreachable(f"{self._url} answers, but not as Livesheets does; is that the right address?")
+        if reply.document.get("code") == "unauthorized":
+            return Reply(reply.status, {**reply.document, "detail": self._why_unauthorized()})
         return reply
+
+    def _why_unauthorized(self) -> str:
+        """What a person at a terminal can do; the server's own words speak of headers."""
+        if self._secret is None:
+            return "the server wants its secret: CFP_DATA_RELOAD_SECRET is not set here"
+        return "the server refuses the secret in CFP_DATA_RELOAD_SECRET"
 
     def _call(self, method: str, path: str, body: bytes | None) -> Reply:
         headers = {"Content-Type": "application/json"} if body is not None else {}

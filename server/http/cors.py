@@ -37,7 +37,7 @@ def preflight() -> Response:
     """What a browser asks before it reads from another origin."""
     headers = [
         ("Access-Control-Allow-Methods", ", ".join(METHODS)),
-        ("Access-Control-Allow-Headers", "If-None-Match, If-Range, Range, X-Request-Id"),
+        ("Access-Control-Allow-Headers", "Content-Type, If-None-Match, If-Range, Range, X-Request-Id"),
         ("Access-Control-Max-Age", "86400"),
     ]
     return Response(b"", 204, headers=headers)

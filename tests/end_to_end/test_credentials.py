@@ -9,7 +9,7 @@ import pytest
 from tests.end_to_end.client import RELOAD_PATH, SECRET, Client, Reply
 from tests.end_to_end.git_on_path import GitOnPath
 from tests.end_to_end.remotes import DataRemote
-from tests.end_to_end.server_process import Serve, ServerProcess
+from tests.end_to_end.server_process import Serve, ServerProcess, run_command
 
 OTHER = "another-secret-of-enough-characters-0123456789ab"
 WRONG = (
@@ -192,3 +192,14 @@ def test_the_webhook_is_called_with_post_only(shared: ServerProcess, method: str
         assert (reply.status, reply.headers["Allow"]) == (405, "POST")
         assert not [name for name in reply.headers if name.lower().startswith("access-control-")]
         assert shared.client.metrics()['livesheets_reload_phase_seconds_count{phase="fetch"}'] == before
+
+
+@pytest.mark.parametrize("command", ["reload", "status"])
+def test_a_command_without_the_right_secret_names_the_setting(command: str, shared: ServerProcess) -> None:
+    url = f"http://127.0.0.1:{shared.client.port}"
+    unset = run_command(command, "--url", url)
+    assert (
+        "the server wants its secret: CFP_DATA_RELOAD_SECRET is not set here" in unset.stdout + unset.stderr
+    )
+    wrong = run_command(command, "--url", url, CFP_DATA_RELOAD_SECRET=OTHER)
+    assert "the server refuses the secret in CFP_DATA_RELOAD_SECRET" in wrong.stdout + wrong.stderr

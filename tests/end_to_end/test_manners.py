@@ -155,6 +155,7 @@ def test_a_browser_may_ask_before_it_reads(shared: ServerProcess) -> None:
     assert (reply.status, reply.body) == (204, b"")
     assert reply.headers["Access-Control-Allow-Origin"] == "*"
     assert "GET" in reply.headers["Access-Control-Allow-Methods"]
+    assert "Content-Type" in reply.headers["Access-Control-Allow-Headers"]
 
 
 @pytest.mark.parametrize("origin", ["https://three.example", "null", "*", "https://one.example.evil.org"])

@@ -78,7 +78,11 @@ _PROBLEM: Final = {
 SCHEMAS: Final[Mapping[str, Any]] = {
     "Commit": {**_HEX, "description": "The commit that all of the answer comes from."},
     "Blob": {**_HEX, "description": "The id of the record's bytes in git."},
-    "AnyRecord": {"type": "object", "description": "A record, or the part of it that was asked for."},
+    "AnyRecord": {
+        "type": "object",
+        "description": "A record, or the part of it that was asked for.",
+        "additionalProperties": True,  # else generated types have no fields at all
+    },
     "Attachment": _ATTACHMENT,
     "Meta": obj(
         {"commit": schema("Commit"), "total": _COUNT, "limit": {"type": "integer"}, "nextCursor": _NEXT}
@@ -97,7 +101,8 @@ SCHEMAS: Final[Mapping[str, Any]] = {
                     "branch": _TEXT,
                     "commit": schema("Commit"),
                     "committedAt": {"type": "string", "format": "date-time"},
-                }
+                },
+                notes=array(_TEXT),
             ),
         }
     ),

@@ -69,3 +69,33 @@ def test_a_field_orders_a_list_once_however_often_it_is_named() -> None:
     kinds = {"n": frozenset({"number"}), "m": frozenset({"number"})}
     sort = ",".join(["n", "-m", *["-n"] * 500])
     assert read_list(f"sort={sort}", lambda names: kinds).query.sorts == (Sort("n"), Sort("m", True))
+
+
+@pytest.mark.parametrize(
+    ("parameter", "meant"),
+    [
+        ("page", "cursor"),
+        ("offset", "cursor"),
+        ("search", "q"),
+        ("per_page", "limit"),
+        ("Limit", "limit"),
+        ("sort_by", "sort"),
+        ("facets", "facet"),
+        ("zzz", None),
+    ],
+)
+def test_a_parameter_of_another_api_is_refused_with_what_it_is_called_here(
+    parameter: str, meant: str | None
+) -> None:
+    with pytest.raises(InvalidQuery) as caught:
+        read_list(f"{parameter}=1", lambda names: {})
+    hint = f" (did you mean {meant}?)" if meant else ""
+    expected = f"neither a parameter of lists nor a field of this sheet{hint}"
+    assert str(caught.value) == f"{parameter}: {expected}"
+
+
+def test_a_search_names_its_parameters_and_the_one_that_was_meant() -> None:
+    with pytest.raises(InvalidQuery) as caught:
+        read_search("q=x&page=2")
+    expected = "no such parameter (did you mean cursor?); known are q, sheet, limit, cursor"
+    assert str(caught.value) == f"page: {expected}"
