@@ -18,6 +18,7 @@ from reload.errors import PROBLEMS_MAX, Problem
 from reload.records.sheet import Sheet
 from reload.snapshot.query.query import Query
 from reload.snapshot.query.reader import Reader, Row, sortable
+from reload.snapshot.tables.problems import Listed
 
 THREAD_READERS = 2
 # So that the words of a search index are rarely read twice; more takes too long to let go of at a swap.
@@ -76,8 +77,9 @@ class Snapshot:
     """Everything that a reader can ask, frozen at one commit.
 
     `reader` is for the event loop's own small questions; `lend` gives a reader to a thread for large ones.
-    `derived` holds the values that the derivations of a `Branch` made from it. Lives until it is retired
-    and the last lease has ended.
+    `derived` holds the values that the derivations of a `Branch` made from it. `stale` tells by sheet and
+    path which records are older versions, since theirs at this commit are quarantined. Lives until it is
+    retired and the last lease has ended.
     """
 
     def __init__(self, path: Path, sheets: dict[str, Sheet]) -> None:
@@ -96,6 +98,7 @@ class Snapshot:
             MappingProxyType({name: self.reader.counts[name] for name in self.sheets}),
         )
         self.listing = self.reader.listing()
+        self.stale = self._stale() if self.listing.quarantined_count else MappingProxyType({})
         self.cache = Cache()
         self.derived: Mapping[str, Any] = MappingProxyType({})
         self.damage: str | None = None  # what a reader met that could not read the state file
@@ -205,6 +208,14 @@ class Snapshot:
                 fresh.close()
             else:
                 self.reader = self._replace(self.reader, fresh)
+
+    def _stale(self) -> Mapping[str, Mapping[str, Listed]]:
+        found: dict[str, dict[str, Listed]] = {}
+        for each in self.reader.stale():
+            sheet = self.sheets[each.sheet]
+            record = each.path[len(sheet.prefix) : -len(sheet.extension)]
+            found.setdefault(sheet.name, {})[record] = each
+        return found
 
     def _rows(self, sheet: str, after: str) -> list[Row]:
         with self._reading() as reader:

@@ -15,7 +15,10 @@ from reload.records.sheet import Sheet
 from reload.snapshot.query.reader import FacetValue, Hit, Row
 from reload.snapshot.snapshot import Served
 from reload.snapshot.state_file import Attachment
+from reload.snapshot.tables.problems import Listed
 
+Stale = Mapping[str, Listed]
+_NONE: Stale = {}
 _PLAIN = re.compile(r"[a-z0-9/_.-]*", re.IGNORECASE | re.ASCII).fullmatch
 
 
@@ -55,8 +58,10 @@ def sheets_document(
     return orjson.dumps({"data": data, "meta": meta})
 
 
-def record_document(sheet: str, row: Row, attachments: Sequence[Attachment], prefix: str) -> bytes:
-    """The answer of `GET /api/{sheet}/{path}`."""
+def record_document(
+    sheet: str, row: Row, attachments: Sequence[Attachment], prefix: str, stale: Stale
+) -> bytes:
+    """The answer of `GET /api/{sheet}/{path}`; `stale` are the sheet's records in older versions, by path."""
     attached = b"[]"
     if attachments:
         files = [
@@ -64,7 +69,7 @@ def record_document(sheet: str, row: Row, attachments: Sequence[Attachment], pre
             for a in attachments
         ]
         attached = orjson.dumps(files)
-    return b'{"data":{%b,"attachments":%b}}' % (_members(row).encode(), attached)
+    return b'{"data":{%b,"attachments":%b}}' % (_members(row, stale).encode(), attached)
 
 
 def list_document(
@@ -72,9 +77,11 @@ def list_document(
     fields: Sequence[str],
     meta: Mapping[str, Any],
     facets: Mapping[str, list[FacetValue]],
+    stale: Stale,
 ) -> bytes:
     """The answer of `GET /api/{sheet}`; `fields` keeps only these fields of each record, if any are named."""
-    items = ",".join([f"{{{_members(_only(row, fields) if fields else row)}}}" for row in rows]).encode()
+    shown = (_only(row, fields) if fields else row for row in rows)
+    items = ",".join([f"{{{_members(row, stale)}}}" for row in shown]).encode()
     counted = {
         name: [{"value": _facet_value(each), "count": each.count} for each in values]
         for name, values in facets.items()
@@ -86,13 +93,13 @@ def list_document(
     )
 
 
-def search_document(hits: Iterable[Hit], meta: Mapping[str, Any]) -> bytes:
-    """The answer of `GET /api/_search`."""
+def search_document(hits: Iterable[Hit], meta: Mapping[str, Any], stale: Mapping[str, Stale]) -> bytes:
+    """The answer of `GET /api/_search`; `stale` by sheet."""
     items = b",".join(
         b'{"sheet":%b,%b,"score":%b,"snippet":%b}'
         % (
             orjson.dumps(hit.sheet),
-            _members(hit.row).encode(),
+            _members(hit.row, stale.get(hit.sheet, _NONE)).encode(),
             orjson.dumps(-hit.rank),
             orjson.dumps(_snippet(hit.snippet)),
         )
@@ -107,8 +114,16 @@ def rfc3339(moment: Any) -> str:
     return text.replace("+00:00", "Z")
 
 
-def _members(row: Row) -> str:
-    return f'"path":{_quoted(row.path)},"blob":"{row.blob}","record":{row.json}'
+def _members(row: Row, stale: Stale) -> str:
+    members = f'"path":{_quoted(row.path)},"blob":"{row.blob}","record":{row.json}'
+    mark = stale.get(row.path) if stale else None
+    return members if mark is None else f'{members},"stale":{_marked(mark)}'
+
+
+def _marked(mark: Listed) -> str:
+    """Since when and which commit an older version is served, and what is wrong with the new one."""
+    since = rfc3339(mark.since) if mark.since else None
+    return orjson.dumps({"since": since, "commit": mark.since_commit, "message": mark.message}).decode()
 
 
 def _quoted(path: str) -> str:

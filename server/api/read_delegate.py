@@ -44,7 +44,7 @@ GZIP_LEVEL = 5
 PIECE_BYTES = 256 << 10
 CLIENT_GONE = 499
 # Part of every ETag: raised when the same commit is shown in another way.
-REPRESENTATION = 1
+REPRESENTATION = 2
 
 # What a 304 says as the 200 in its place would.
 _KEPT = ("Cache-Control", "ETag", "Vary")

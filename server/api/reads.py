@@ -121,7 +121,9 @@ def record(read: Read, sheet: str, path: str) -> Replying:
         detail = f"no record {path[:200]!r} in sheet {sheet!r} at this commit"
         raise ApiError("record-not-found", detail)
     attachments = reader.attachments(sheet, path)
-    return read.respond(Answer(record_document(sheet, row, attachments, read.api.prefix)))
+    return read.respond(
+        Answer(record_document(sheet, row, attachments, read.api.prefix, read.snapshot.stale.get(sheet, {})))
+    )
 
 
 def search(read: Read) -> Replying:
@@ -153,7 +155,10 @@ def _page(read: Read, reader: Reader, sheet: str, asked: ListRequest) -> Answer:
     total = reader.total(sheet, query)
     meta = _meta(read, total, query.limit, cursor)
     facets = _facets(reader, sheet, query)
-    return Answer(list_document(rows, asked.fields, meta, facets), _next_url(read, cursor))
+    return Answer(
+        list_document(rows, asked.fields, meta, facets, read.snapshot.stale.get(sheet, {})),
+        _next_url(read, cursor),
+    )
 
 
 def _hits(read: Read, reader: Reader, asked: SearchRequest) -> Answer:
@@ -164,7 +169,8 @@ def _hits(read: Read, reader: Reader, asked: SearchRequest) -> Answer:
         hits, more = reader.search(sheets, asked.match, asked.limit, asked.after)
         total = reader.search_total(sheets, asked.match)
     cursor = make_cursor(asked.fingerprint, hits[-1].row.keys) if more else None
-    return Answer(search_document(hits, _meta(read, total, asked.limit, cursor)), _next_url(read, cursor))
+    meta = _meta(read, total, asked.limit, cursor)
+    return Answer(search_document(hits, meta, read.snapshot.stale), _next_url(read, cursor))
 
 
 def _facets(reader: Reader, sheet: str, query: Query) -> dict[str, list[FacetValue]]:
@@ -183,4 +189,10 @@ def _next_url(read: Read, cursor: str | None) -> str | None:
 
 
 def _meta(read: Read, total: int, limit: int, cursor: str | None) -> dict[str, object]:
-    return {"commit": read.snapshot.commit, "total": total, "limit": limit, "nextCursor": cursor}
+    snapshot = read.snapshot
+    meta: dict[str, object] = {
+        "commit": snapshot.commit, "total": total, "limit": limit, "nextCursor": cursor
+    }  # fmt: skip
+    if snapshot.listing.quarantined_count:
+        meta["quarantined"] = snapshot.listing.quarantined_count
+    return meta

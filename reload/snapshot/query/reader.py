@@ -19,7 +19,7 @@ from reload.snapshot.query.query import Filter, Order, Query, Sort, SortValue, S
 from reload.snapshot.query.ranking import After, Match, behind, behind_in, best
 from reload.snapshot.query.snippets import Snippets
 from reload.snapshot.state_file import Attachment, json_path, quoted
-from reload.snapshot.tables.problems import Listing
+from reload.snapshot.tables.problems import Listed, Listing, listed
 
 QUERY_DEADLINE_S = 5.0
 # As much of the file as SQLite keeps in memory by itself. Not a memory map: a file that is truncated
@@ -122,6 +122,10 @@ class Reader:
     def listing(self) -> Listing:
         """What is wrong with the commit, though it is served: quarantined records and warnings."""
         return Listing.read(self._db)
+
+    def stale(self) -> Iterator[Listed]:
+        """Every quarantined record that is served in an older version."""
+        return listed(self._db, "WHERE kind = 'quarantined' AND served IS NOT NULL", ())
 
     def get(self, sheet: str, path: str) -> Row | None:
         """One record by its path."""

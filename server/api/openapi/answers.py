@@ -16,11 +16,13 @@ REFUSALS: Final[Mapping[str, tuple[str, ...]]] = {
     "Misdirected": ("misdirected-request",),
     "RangeNotSatisfiable": ("range-not-satisfiable",),
     "InternalError": ("internal-error",),
-    "Unavailable": ("not-ready", "query-too-slow"),
+    "TooLarge": ("attachment-too-large",),
+    "Unavailable": ("not-ready", "query-too-slow", "overloaded", "disk-full"),
 }
 _HEX: Final = {"type": "string", "pattern": "^[0-9a-f]{40}$"}
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _TEXT: Final = {"type": "string"}
+_MOMENT: Final = {"type": "string", "format": "date-time"}
 
 
 def obj(required: Mapping[str, Any], **optional: Any) -> dict[str, Any]:
@@ -46,7 +48,7 @@ def schema(name: str) -> dict[str, Any]:
 
 def item(record: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     """The schema of an item with such a record."""
-    return obj({"path": _TEXT, "blob": schema("Blob"), "record": record, **more})
+    return obj({"path": _TEXT, "blob": schema("Blob"), "record": record, **more}, stale=schema("Stale"))
 
 
 _NEXT: Final = {"type": ["string", "null"], "description": "The cursor of the next page, if there is one."}
@@ -83,9 +85,17 @@ SCHEMAS: Final[Mapping[str, Any]] = {
         "description": "A record, or the part of it that was asked for.",
         "additionalProperties": True,  # else generated types have no fields at all
     },
+    "Stale": {
+        **obj({"since": _MOMENT, "commit": schema("Commit"), "message": _TEXT}),
+        "description": "The record is an older version: since when and which commit, and why.",
+    },
     "Attachment": _ATTACHMENT,
     "Meta": obj(
-        {"commit": schema("Commit"), "total": _COUNT, "limit": {"type": "integer"}, "nextCursor": _NEXT}
+        {"commit": schema("Commit"), "total": _COUNT, "limit": {"type": "integer"}, "nextCursor": _NEXT},
+        quarantined={
+            **_COUNT,
+            "description": "Records that cannot be read at this commit, if there are any.",
+        },
     ),
     "Facets": {
         "type": "object",
@@ -100,7 +110,7 @@ SCHEMAS: Final[Mapping[str, Any]] = {
                 {
                     "branch": _TEXT,
                     "commit": schema("Commit"),
-                    "committedAt": {"type": "string", "format": "date-time"},
+                    "committedAt": _MOMENT,
                 },
                 notes=array(_TEXT),
             ),

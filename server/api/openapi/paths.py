@@ -168,7 +168,7 @@ def _serves_attachments(sheets: Sequence[Described]) -> dict[str, Item]:
         "headers": headers({**HEADERS_OF_DATA, "Content-Range": "ContentRange"}),
         "content": content,
     }
-    found = {**_answers(whole, "NotFound", "RangeNotSatisfiable"), "206": part}
+    found = {**_answers(whole, "NotFound", "TooLarge", "RangeNotSatisfiable"), "206": part}
     described = _operations("attachment", "api", "A file attached to a record", parameters, found)
     return {"/api/_attachments/{sheet}/{path}/{name}": described}
 
