@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from reload.build.findings import Findings, TooLargeData, Unreadable, oversized
@@ -19,6 +20,13 @@ from reload.snapshot.tables.problems import Listed
 
 # A file of a few kilobytes can unpack to any size, and any number of paths can name it.
 BYTES_MAX = 8 << 30
+YAML_IS_BODY = (
+    "begins with YAML front matter between lines of ---, which is not read and is part of the body;"
+    " write it as TOML between lines of +++"
+)
+_YAML_FRONT_MATTER = re.compile(
+    rb"(?:\xef\xbb\xbf)?---[ \t]*\r?\n[^\n]*:[^\n]*\n(?:[^\n]*\n)*?---[ \t]*\r?(?:\n|\Z)"
+)
 
 
 class SheetReader:
@@ -72,6 +80,9 @@ class SheetReader:
             warnings += [Listed.of(self.sheet.name, "schema", problem) for problem in problems]
         if mismatch := self._rule.mismatch(path, record.json):
             warnings.append(Listed(self.sheet.name, "path", self.sheet.file_of(path), 0, 0, mismatch))
+        if self.sheet.body is not None and _YAML_FRONT_MATTER.match(blob.data):
+            file = self.sheet.file_of(path)
+            warnings.append(Listed(self.sheet.name, "front-matter", file, 1, 1, YAML_IS_BODY))
         return record
 
     def version(self, path: str, oid: str) -> Record | None:

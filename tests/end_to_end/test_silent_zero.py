@@ -35,6 +35,15 @@ LAYOUTS = {
         f"{DEFINITION}:3: warning: gitsheet.path '{{{{ slug }}}}' names no field:"
         " did you mean '${{ slug }}'?",
     ),
+    "yaml-front-matter": (
+        {
+            ".gitsheets/posts.toml": "[gitsheet]\nroot = 'posts'\npath = '${{ slug }}'\n"
+            "[gitsheet.format]\ntype = 'markdown'\nbody = 'body'\n",
+            "posts/one.md": "---\ntitle: One\n---\nWords.\n",
+            "posts/two.md": "+++\ntitle = 'Two'\n+++\n---\nWords\n---\n",
+        },
+        "posts/one.md:1: warning: begins with YAML front matter",
+    ),
     "yaml-definition": (
         {".gitsheets/people.yaml": "path: '${{ slug }}'\n", "people/jane.toml": ""},
         ".gitsheets/people.yaml: warning: is not read: name it .gitsheets/people.toml",

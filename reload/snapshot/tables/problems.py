@@ -17,7 +17,7 @@ from reload.errors import Problem
 
 LISTED_MAX = 100
 
-Kind = Literal["quarantined", "definition", "schema", "path", "twin", "unsupported", "layout"]
+Kind = Literal["quarantined", "definition", "schema", "path", "twin", "unsupported", "front-matter", "layout"]
 
 PROBLEM_SCHEMA = """
 CREATE TABLE livesheets_problems (
