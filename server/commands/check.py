@@ -174,7 +174,7 @@ def _uncommitted(path: Path) -> tuple[str, ...]:
     """The definitions that a working tree has and HEAD has not, or not like that; none without one."""
     command = ("status", "--porcelain", "-z", "--untracked-files=all", "--", f":(top){DEFINITIONS_FOLDER}")
     try:
-        entries = _git("-C", str(path), *command).split("\0")
+        entries = _git("--no-optional-locks", "-C", str(path), *command).split("\0")
     except _GitError:  # a bare repository
         return ()
     # A definition that was deleted is what the commit still has; so is each one without a checkout.
@@ -205,4 +205,4 @@ def _git(*arguments: str, inherited: Collection[str] = ()) -> str:
         raise RepositoryError("git is not installed") from None
     if done.returncode:
         raise _GitError(done.stderr)
-    return done.stdout.strip()
+    return done.stdout.removesuffix("\n")

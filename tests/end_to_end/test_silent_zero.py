@@ -8,7 +8,7 @@ import pytest
 
 from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.server_process import Serve, run_command
-from tests.gitrepo import GitRepo
+from tests.gitrepo import GitRepo, run_git
 
 DEFINITION = ".gitsheets/people.toml"
 LAYOUTS = {
@@ -80,6 +80,18 @@ def test_check_tells_of_a_definition_that_is_not_committed(tmp_path: Path) -> No
     (repo.path / ".gitsheets").mkdir()
     (repo.path / DEFINITION).write_text("[gitsheet]\npath = '${{ slug }}'\n")
     checked = run_command("check", str(repo.path))
+    assert f"{DEFINITION}: warning: not committed, so the server does not see it" in checked.stdout
+    assert checked.returncode == 1
+
+
+def test_check_tells_of_a_definition_that_was_edited_and_not_committed(tmp_path: Path) -> None:
+    repo = GitRepo.create(tmp_path / "data")
+    definition = "[gitsheet]\npath = '${{ slug }}'\n"
+    repo.write({DEFINITION: definition, "jane.toml": ""})
+    repo.commit("first")
+    run_git(repo.path, "reset", "--hard", "--quiet")
+    (repo.path / DEFINITION).write_text(f"# edited\n{definition}")
+    checked = run_command("check", str(repo.path), "--strict")
     assert f"{DEFINITION}: warning: not committed, so the server does not see it" in checked.stdout
     assert checked.returncode == 1
 
