@@ -14,6 +14,12 @@ from reload.snapshot.query.query import FACET_VALUES_MAX, LIMIT_DEFAULT, LIMIT_M
 from reload.snapshot.query.reader import QUERY_DEADLINE_S
 from reload.snapshot.query.search import WORD_CHARACTERS_MAX, WORDS_MAX
 from server.api.openapi.document import FIELDS_MAX, SHEET_FIELDS_MAX, SHEETS_MAX
+from server.api.openapi.record_types import (
+    READ_BYTES_MAX,
+    SCHEMA_BYTES_TOTAL_MAX,
+    SHEET_TYPED_FIELDS_MAX,
+    TYPED_FIELDS_MAX,
+)
 from server.api.openapi.schemas import BYTES_MAX as SCHEMA_BYTES_MAX
 from server.api.parameters import PARAMETERS_MAX
 from server.api.read_delegate import COMPRESSED_BYTES_MIN
@@ -103,7 +109,10 @@ def test_the_limits_stated_are_the_real_ones() -> None:
         f"body is {COMPRESSED_BYTES_MIN:,} bytes or more",
         f"have at most {HEADER_BYTES_MAX >> 10} KiB",
         f"{SHEET_FIELDS_MAX} fields of a sheet, {FIELDS_MAX} together, {SHEETS_MAX} sheets",
-        f"larger\n  than {SCHEMA_BYTES_MAX >> 10} KiB",
+        f"at most {SHEET_TYPED_FIELDS_MAX} of a sheet and\n  {TYPED_FIELDS_MAX} together",
+        f"at most {READ_BYTES_MAX >> 20} MiB as JSON",
+        f"larger than {SCHEMA_BYTES_MAX >> 10} KiB",
+        f"at most {SCHEMA_BYTES_TOTAL_MAX >> 10} KiB",
     ):
         assert statement in TEXT, statement
 

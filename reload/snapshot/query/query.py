@@ -25,6 +25,7 @@ OPERATORS: tuple[Operator, ...] = (
     "eq", "ne", "gt", "gte", "lt", "lte", "in", "contains", "startswith", "exists",
 )  # fmt: skip
 Kinds = Mapping[str, frozenset[str]]
+KindCounts = Mapping[str, int]  # how many records hold a value of a kind in a field
 SortValue = str | int | float | None
 
 _COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}

@@ -14,8 +14,19 @@ import orjson
 
 from reload.errors import StateFileError
 from reload.snapshot.query.facets import facet
+from reload.snapshot.query.members import KINDS, types_of_members
 from reload.snapshot.query.page_size import Rows, first_rows, fitting
-from reload.snapshot.query.query import Filter, Order, Query, Sort, SortValue, Sql, conditions, require_field
+from reload.snapshot.query.query import (
+    Filter,
+    KindCounts,
+    Order,
+    Query,
+    Sort,
+    SortValue,
+    Sql,
+    conditions,
+    require_field,
+)
 from reload.snapshot.query.ranking import After, Match, behind, behind_in, best
 from reload.snapshot.query.snippets import Snippets
 from reload.snapshot.state_file import Attachment, json_path, quoted
@@ -167,13 +178,23 @@ class Reader:
         }
         return {field: kinds for field, kinds in found.items() if kinds}
 
-    def fields(self, sheet: str, at_most: int) -> dict[str, frozenset[str]]:
-        """The kinds of values in the fields that most records of a sheet have."""
+    def fields(self, sheet: str, at_most: int) -> dict[str, KindCounts]:
+        """The fields that most records of a sheet have: how many hold a value of each kind in them."""
         select = (
-            "SELECT field, group_concat(kind) FROM livesheets_fields WHERE sheet = ?"
+            "SELECT field, json_group_object(kind, records) FROM livesheets_fields WHERE sheet = ?"
             " GROUP BY field ORDER BY sum(records) DESC, field LIMIT ?"
         )
-        return {name: frozenset(kinds.split(",")) for name, kinds in self._all(select, (sheet, at_most))}
+        return {name: orjson.loads(kinds) for name, kinds in self._all(select, (sheet, at_most))}
+
+    def data_bytes(self, sheet: str) -> int:
+        """The size of a sheet's records as JSON, which is known without reading them."""
+        (row,) = self._all(f"SELECT coalesce(sum(octet_length(record)), 0) FROM {self._tables[sheet]}", ())
+        return int(row[0])
+
+    def member_kinds(self, sheet: str, field: str) -> frozenset[str]:
+        """The kinds of members of a field's arrays; reads every record of the sheet."""
+        select = types_of_members(self._tables[sheet], field)
+        return frozenset(KINDS[found] for (found,) in self._all(select, ()))
 
     def page(self, sheet: str, query: Query) -> tuple[list[Row], bool]:
         """The rows of one page, fewer than asked for where they are large, and whether more follow."""

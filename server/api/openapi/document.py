@@ -5,18 +5,18 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import orjson
 
 from reload.records.sheet import Sheet
-from reload.snapshot.query.query import Query
+from reload.snapshot.query.query import KindCounts, Kinds, Query
 from reload.snapshot.query.reader import Reader
 from server.api.documents import sheet_url
 from server.api.openapi import answers
 from server.api.openapi.parameters import SHARED
 from server.api.openapi.paths import ANY_SHEET, Described, Item, paths_of
-from server.api.openapi.schemas import component
+from server.api.openapi.record_types import FIELD_CHARACTERS_MAX, RecordTypes, part_name, whole_name
 from server.api.parameters import VALUE_CHARACTERS_MAX
 
 OPENAPI: Final = "3.1.0"
@@ -26,9 +26,7 @@ API_VERSION: Final = "1"
 SHEETS_MAX: Final = 60
 FIELDS_MAX: Final = 400
 SHEET_FIELDS_MAX: Final = 40
-FIELD_CHARACTERS_MAX: Final = 60
 EXAMPLES_LOOKED_AT: Final = 10
-SCHEMA_BYTES_TOTAL_MAX: Final = 192 << 10
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _INTRODUCTION: Final = (
@@ -50,8 +48,8 @@ def describe(
 
     `problems` counts what is wrong with a sheet's records.
     """
-    schemas: dict[str, Any] = {}
-    described = list(_described(sheets, problems, reader, schemas))
+    types = RecordTypes(reader, min(len(sheets), SHEETS_MAX))
+    described = list(_described(sheets, problems, reader, types))
     paths: dict[str, Item] = {}
     for route in routes:
         paths |= paths_of(route, described)
@@ -61,7 +59,7 @@ def describe(
         "servers": [{"url": prefix or "/"}],
         "paths": paths,
         "components": {
-            "schemas": {**answers.SCHEMAS, **schemas},
+            "schemas": {**answers.SCHEMAS, **types.schemas},
             "parameters": SHARED,
             "headers": answers.HEADERS,
             "responses": answers.responses(),
@@ -71,39 +69,36 @@ def describe(
 
 
 def _described(
-    sheets: Mapping[str, Sheet], problems: Mapping[str, int], reader: Reader, schemas: dict[str, Any]
+    sheets: Mapping[str, Sheet], problems: Mapping[str, int], reader: Reader, types: RecordTypes
 ) -> Iterator[Described]:
-    """The sheets one by one; puts the schemas of their records into `schemas`."""
+    """The sheets one by one; puts the types of their records into `types`."""
     validated = "schema=off" not in reader.state("policy").split()
-    room = SCHEMA_BYTES_TOTAL_MAX
-    fields_max = min(SHEET_FIELDS_MAX, FIELDS_MAX // max(len(sheets), 1))
+    fields_max = min(SHEET_FIELDS_MAX, FIELDS_MAX // max(min(len(sheets), SHEETS_MAX), 1))
     for name, sheet in [*sheets.items()][:SHEETS_MAX]:
         if name.startswith("_"):
             continue  # such addresses belong to the API
         identifier = identify(name)
-        key = f"record.{identifier}"
-        shown = component(sheet, f"#/components/schemas/{key}")
-        record = answers.schema("AnyRecord")
-        size = len(orjson.dumps(shown))
-        if shown is not None and size <= room:
-            room -= size
-            schemas[key] = shown
-            kept = validated and not problems.get(name)
-            record = answers.schema(key) if kept else {"anyOf": [answers.schema(key), record]}
+        types.add(sheet, identifier, validated and not problems.get(name))
         example, attached = _example(name, reader)
-        kinds = reader.fields(name, fields_max)
         yield Described(
             name,
             sheet_url(name),
             identifier,
             f"Records of the sheet {name}, at `{sheet.path}`.",
-            {each: found for each, found in sorted(kinds.items()) if len(each) <= FIELD_CHARACTERS_MAX},
-            record,
+            _kinds(reader.fields(name, fields_max)),
+            whole_name(identifier),
+            part_name(identifier),
             example,
             attached,
         )
     if len(sheets) > SHEETS_MAX:
         yield ANY_SHEET
+
+
+def _kinds(fields: Mapping[str, KindCounts]) -> Kinds:
+    return {
+        name: frozenset(kinds) for name, kinds in sorted(fields.items()) if len(name) <= FIELD_CHARACTERS_MAX
+    }
 
 
 def _example(sheet: str, reader: Reader) -> tuple[str | None, str | None]:

@@ -24,8 +24,9 @@ Item = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A sheet as the document shows it; `record` is the schema of its records.
+    """A sheet as the document shows it.
 
+    `record` and `part` are the names of the schemas of its records, whole and as far as `fields` asks.
     `example` is the path of a record, `attached` the name of a file attached to it.
     """
 
@@ -34,7 +35,8 @@ class Described:
     identifier: str
     meaning: str
     kinds: Kinds = field(default_factory=dict)
-    record: Mapping[str, Any] = field(default_factory=lambda: schema("AnyRecord"))
+    record: str = "AnyRecord"
+    part: str = "AnyRecord"
     example: str | None = None
     attached: str | None = None
     parameters: tuple[Parameter, ...] = ()
@@ -89,9 +91,7 @@ def _lists_records(sheets: Sequence[Described]) -> dict[str, Item]:
 
 
 def _list(sheet: Described) -> Item:
-    # With the parameter `fields` only these are shown, so that no schema of whole records holds.
-    partial = {"anyOf": [sheet.record, schema("AnyRecord")]} if "$ref" in sheet.record else sheet.record
-    page = obj({"data": array(item(partial)), "meta": schema("Meta"), "facets": schema("Facets")})
+    page = obj({"data": array(item(schema(sheet.part))), "meta": schema("Meta"), "facets": schema("Facets")})
     good = response("One page of records.", page, Link="Link")
     good["links"] = {
         "record": {
@@ -118,7 +118,7 @@ def _shows_records(sheets: Sequence[Described]) -> dict[str, Item]:
 
 
 def _record(sheet: Described) -> Item:
-    whole = obj({"data": item(sheet.record, attachments=array(schema("Attachment")))})
+    whole = obj({"data": item(schema(sheet.record), attachments=array(schema("Attachment")))})
     good = response("The record.", whole)
     good["links"] = {
         "attachment": {

@@ -8,12 +8,14 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from server.api.openapi.document import FIELDS_MAX, SHEETS_MAX, describe, identify
 from server.api.openapi.paths import paths_of
+from server.api.openapi.record_types import READ_BYTES_MAX, SHEET_TYPED_FIELDS_MAX
 from server.api.reads import READ_ROUTES, find_route
 from server.application import LivesheetsApplication
 from tests.server.conftest import Ask, Push
 from tests.server.live_server import BEARER, SHEET, WEBHOOK
 
 URL = "/api/_openapi.json"
+READ_MIB = READ_BYTES_MAX >> 20
 
 
 def test_every_route_of_reads_is_described_and_answered_by_itself() -> None:
@@ -76,9 +78,33 @@ def test_without_a_sheet_there_is_still_an_api(app: LivesheetsApplication) -> No
 async def test_a_schema_is_promised_only_where_records_were_held_against_it(
     ask: Ask, push: Push, app_settings: dict[str, str]
 ) -> None:
-    push({".gitsheets/people.toml": f'{SHEET}[gitsheet.schema]\ntype = "object"\n'})
+    push({".gitsheets/people.toml": f'{SHEET}[gitsheet.schema]\ntitle = "Ours"\n'})
     await reload_succeeds(ask)
     document = orjson.loads((await ask("GET", URL)).body)
-    item = document["paths"]["/api/people/{path}"]["get"]["responses"]["200"]["content"]["application/json"]
-    record = item["schema"]["properties"]["data"]["properties"]["record"]
-    assert ("anyOf" in record) == (app_settings["CFP_DATA_SCHEMA"] == "off")
+    record = document["components"]["schemas"]["record.people"]
+    assert (record.get("title") == "Ours") == (app_settings["CFP_DATA_SCHEMA"] != "off")
+    assert record["properties"].keys() == {"name", "slug"}
+
+
+@pytest.mark.gen_test
+async def test_a_sheet_of_five_thousand_fields_is_described_in_bounds(ask: Ask, push: Push) -> None:
+    wide = "".join(f"field{number:04} = [{number}]\n" for number in range(5_000))
+    push({"people/wide.toml": f'name = "Wide"\nslug = "wide"\n{wide}'})
+    await reload_succeeds(ask)
+    reply = await ask("GET", URL)
+    properties = orjson.loads(reply.body)["components"]["schemas"]["record.people"]["properties"]
+    assert {"name", "slug"} < properties.keys()  # what most records have comes first
+    assert len(properties) == SHEET_TYPED_FIELDS_MAX
+    assert len(reply.body) < 256 << 10
+
+
+@pytest.mark.gen_test
+async def test_arrays_of_much_data_are_not_read_for_the_kinds_of_their_members(ask: Ask, push: Push) -> None:
+    push({f"people/p{number}.toml": f'tags = ["{"x" * 900_000}"]\n' for number in range(READ_MIB)})
+    await reload_succeeds(ask)
+    schemas = orjson.loads((await ask("GET", URL)).body)["components"]["schemas"]
+    assert schemas["record.people"]["properties"]["tags"]["items"] == {"type": "string"}
+    push({f"people/q{number}.toml": f'tags = ["{"x" * 900_000}"]\n' for number in range(READ_MIB // 5)})
+    await reload_succeeds(ask)
+    schemas = orjson.loads((await ask("GET", URL)).body)["components"]["schemas"]
+    assert schemas["record.people"]["properties"]["tags"]["items"] == {}
