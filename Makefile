@@ -43,7 +43,7 @@ fuzz: $(DEV) ## look for bytes that break a parser: ARGS='toml --seconds 600'
 	$(BIN)/python -m tests.fuzz $(or $(ARGS),everything --seconds 60)
 
 clean: ## remove the environment and everything built; keeps demo-data
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz .cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(DEV): setup.py pyproject.toml | needs-git

@@ -68,6 +68,7 @@ setup(
             "datasette",  # opens the state file in tests, as its users may
             "PyYAML",  # reads the workflows in the documentation
             "mypy",
+            "openapi-python-client==0.29.1",  # makes a client of the demo; keeps typer below 0.28
             "openapi-spec-validator",
             "promql-parser",  # reads the expressions of docs/monitoring/
             "ruff",

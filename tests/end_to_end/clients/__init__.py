@@ -1,0 +1,1 @@
+"""Clients that others' generators make from the description of the demo."""
