@@ -51,6 +51,8 @@ setup(
         "prometheus-client>=0.20",
         "typer>=0.12",
         "rich>=13",
+        # Swagger UI's own files, byte for byte as npm has them: pinned, since others package them.
+        "swagger-ui-bundle-v2==5.31.0",
     ],
     extras_require={
         "dev": [

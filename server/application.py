@@ -24,6 +24,8 @@ from server.http.handler import MisdirectedHandler, NotFoundHandler
 from server.http.host import in_origin_form, require_host
 from server.operations.handlers import HealthHandler, MetricsHandler, ReadyHandler, StatusHandler
 from server.operations.metrics import Metrics
+from server.pages.api_reference import ApiReference
+from server.pages.docs_handlers import DocsFileHandler, DocsHandler
 from server.pages.handlers import PageHandler
 from server.pages.status_page import Page
 from server.webhook.handler import WebhookHandler
@@ -89,8 +91,11 @@ class LivesheetsApplication(Application):
         self.authenticator = authenticator
         self.routes = Routes(branch, context, api)
         page = {"context": context, "authenticator": authenticator, "branch": branch, "page": Page()}
+        reference = {"context": context, "reference": ApiReference()}
         rules: Sequence[Rule] = (
             ("/", PageHandler, page),
+            ("/docs", DocsHandler, reference),
+            ("/docs/([^/]+)", DocsFileHandler, reference),
             *self.routes.probes(),
             ("/metrics", MetricsHandler, {"context": context, "metrics": metrics}),
             *self.routes.internal(authenticator),

@@ -17,7 +17,8 @@ CREDENTIAL = {"Authorization": f"Bearer {SECRET}"}
 PROBES = (
     *("/.git/config", "/.env", "/.well-known/security.txt", "/robots.txt", "/favicon.ico", "/static/x"),
     *(
-        "/docs",
+        "/docs/x",
+        "/docs/..%2fpage.html",
         "/debug",
         "/debug/pprof",
         "/status",
