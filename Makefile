@@ -15,6 +15,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEV := $(VENV)/.installed-dev
 BENCH := $(VENV)/.installed-bench
+NODE_MANIFEST := tests/end_to_end/clients/typescript/package.json
+NODE := $(VENV)/node/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .DEFAULT_GOAL := help
@@ -27,7 +29,7 @@ help: ## show this list
 demo: $(DEV) ## serve a sample data repository and print commands to try
 	$(BIN)/livesheets demo $(ARGS)
 
-test: $(DEV) ## run the tests
+test: $(DEV) $(NODE) ## run the tests
 	$(BIN)/python -m pytest $(ARGS)
 
 check: $(DEV) ## lint, formatting, types, and whether the documentation is true
@@ -43,7 +45,7 @@ fuzz: $(DEV) ## look for bytes that break a parser: ARGS='toml --seconds 600'
 	$(BIN)/python -m tests.fuzz $(or $(ARGS),everything --seconds 60)
 
 clean: ## remove the environment and everything built; keeps demo-data
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz .cache
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(DEV): setup.py pyproject.toml | needs-git
@@ -55,6 +57,13 @@ $(DEV): setup.py pyproject.toml | needs-git
 
 $(BENCH): $(DEV)
 	@$(PIP) --editable '.[dev,bench]'
+	@touch $@
+
+# Without npm or its registry the test of a TypeScript client skips.
+$(NODE): $(NODE_MANIFEST) | $(DEV)
+	@mkdir -p $(@D) && cp $(NODE_MANIFEST) $(@D)/
+	@! command -v npm >/dev/null || (cd $(@D) && npm install --silent --ignore-scripts --no-audit --no-fund \
+		--fetch-retries=1) || echo "npm could not install the tools for TypeScript; their test skips."
 	@touch $@
 
 needs-git:

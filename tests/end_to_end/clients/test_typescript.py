@@ -1,12 +1,11 @@
 """`openapi-typescript` makes types with which a strict program reads, searches and pages the demo.
 
-`typescript/package.json` pins the tools. They are installed once, below `.cache`; without Node.js, npm or
-a registry the tests skip.
+`typescript/package.json` pins the tools; `make test` installs them. Without Node.js, npm or a registry the
+test skips.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import subprocess
@@ -18,34 +17,18 @@ import pytest
 from tests.docs.running import Demo
 
 SOURCES = Path(__file__).with_name("typescript")
-CACHE = Path(__file__).parents[3] / ".cache"
-INSTALL_TIMEOUT_S = 200
+INSTALLED = Path(__file__).parents[3] / ".venv/node/node_modules"
 RUN_TIMEOUT_S = 100
 
 
 @pytest.fixture(scope="module")
 def node_modules() -> Path:
     """The folder of the installed tools."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("no Node.js with npm is installed; on Debian or Ubuntu: apt-get install nodejs npm")
-    manifest = (SOURCES / "package.json").read_bytes()
-    folder = CACHE / f"npm-{hashlib.sha256(manifest).hexdigest()[:12]}"
-    if not folder.exists():
-        install(manifest, folder)
-    return folder / "node_modules"
-
-
-def install(manifest: bytes, folder: Path) -> None:
-    """Install what the manifest names; the folder is there as soon as that is whole."""
-    unfinished = folder.with_name(f"{folder.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    (unfinished / "package.json").write_bytes(manifest)
-    command = ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"]
-    done = subprocess.run(command, cwd=unfinished, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S)
-    if done.returncode != 0:
-        pytest.skip(f"npm could not install the tools: {done.stderr[-500:]}")
-    unfinished.rename(folder)
+    if shutil.which("node") is None:
+        pytest.skip("no Node.js is installed; on Debian or Ubuntu: apt-get install nodejs npm")
+    if not INSTALLED.exists():
+        pytest.skip("the tools for TypeScript are not installed: make test installs them with npm")
+    return INSTALLED
 
 
 def run(folder: Path, *command: str) -> str:
