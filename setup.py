@@ -51,6 +51,7 @@ setup(
         "prometheus-client>=0.20",
         "typer>=0.12",
         "rich>=13",
+        "platformdirs>=4",
         # Swagger UI's own files, byte for byte as npm has them: pinned, since others package them.
         "swagger-ui-bundle-v2==5.31.0",
     ],

@@ -87,6 +87,13 @@ def _listen_address(text: str) -> str:
 
 @app.command()
 def serve(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FOLDER]", help="A folder of your own to serve, without any setting."),
+    ] = None,
+    uncommitted: Annotated[
+        bool, typer.Option("--uncommitted", help="Serve the files of FOLDER as they are, committed or not.")
+    ] = False,
     host: Annotated[
         str, typer.Option(help="Listen address; default: HOST or 127.0.0.1.", callback=_listen_address)
     ] = "",
@@ -97,11 +104,30 @@ def serve(
     """Clone if needed, load, and serve until SIGTERM or SIGINT."""
     from server.commands.serve import run_server
 
-    settings = _settings(required=("CFP_DATA_REPO_PATH",))
     changed: dict[str, Any] = {"host": host} if host else {}
     if port is not None:
         changed["port"] = port
-    run_server(replace(settings, **changed), lambda _: None)
+    if folder is not None:
+        _serve_folder(folder, changed, uncommitted=uncommitted)
+    elif uncommitted:
+        raise typer.BadParameter("--uncommitted needs a FOLDER")
+    else:
+        settings = _settings(required=("CFP_DATA_REPO_PATH",))
+        run_server(replace(settings, **changed), lambda _: None)
+
+
+def _serve_folder(path: Path, changed: dict[str, Any], *, uncommitted: bool) -> None:
+    from server.commands.serve import run_server
+    from server.commands.serve_folder import open_folder
+    from server.folder.user_folder import FolderError
+
+    try:
+        served = open_folder(path, os.environ.get("CFP_DATA_BRANCH"), uncommitted=uncommitted)
+        environ = served.folder.settings(os.environ)
+    except FolderError as error:
+        fail(str(error), USAGE)
+    settings = replace(_settings(environ), **changed)
+    run_server(settings, lambda bound: served.announce(_local_url(settings.host, bound)), served.watch())
 
 
 @app.command()
@@ -245,13 +271,17 @@ def _settings(environ: Any = None, required: tuple[str, ...] = ()) -> Settings:
 
 
 def _client(settings: Settings, url: str) -> Client:
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
-    address = f"[{host}]" if ":" in host else host
     secret: Secret | None = settings.reload_secret
     try:
-        return Client(url or f"http://{address}:{settings.port}", secret.current() if secret else None)
+        return Client(url or _local_url(settings.host, settings.port), secret.current() if secret else None)
     except Unreachable as error:
         fail(str(error), USAGE)
+
+
+def _local_url(host: str, port: int) -> str:
+    """Where a server that listens at `host` is found from this machine."""
+    reached = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
 
 
 def _ask(call: Callable[..., Reply], *arguments: Any) -> Reply:

@@ -23,6 +23,7 @@ from reload.repository.clone_folder import CloneFolder
 from server.api.read_api import ReadApi
 from server.application import LivesheetsApplication
 from server.auth.authenticator import make_authenticator
+from server.folder.watch import FolderWatch
 from server.http.access_log import AccessLog
 from server.http.cors import Origins
 from server.http.exchange import HttpContext
@@ -55,8 +56,11 @@ log = structlog.get_logger()
 class Service:
     """One running server: the engine, the application, the sockets."""
 
-    def __init__(self, settings: Settings, repo_path: Path, logs: Logs) -> None:
+    def __init__(
+        self, settings: Settings, repo_path: Path, logs: Logs, watch: FolderWatch | None = None
+    ) -> None:
         self._settings = settings
+        self._watch = watch
         folder = CloneFolder(
             repo_path,
             settings.remote,
@@ -125,7 +129,14 @@ class Service:
         self._server.add_sockets(self._sockets)
         self._lag = self.metrics.watch_lag()
         self._reporting.start()
-        self._bringing_up = asyncio.create_task(self.branch.load_and_poll())
+        self._bringing_up = asyncio.create_task(self._bring_up())
+
+    async def _bring_up(self) -> None:
+        """Load the data, and look for newer data from then on."""
+        if self._watch is not None:
+            await self._watch.look()  # what is fetched has to be there
+            self._watch.start(self.branch)
+        await self.branch.load_and_poll()
 
     def _read_api(self, later: Later) -> ReadApi:
         """The read API, with the limits that the settings give."""
@@ -163,6 +174,8 @@ class Service:
         log.info("server.stopping", requests=self.app.context.in_flight.count)
         self.app.context.in_flight.stopping = True
         self.branch.poller.stop()
+        if self._watch is not None:
+            self._watch.stop()
         server.stop()
         await self._drain()
         if self._bringing_up is not None:

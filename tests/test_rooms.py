@@ -14,7 +14,7 @@ ROOMS = {
     "reload": ("errors", "records", "repository", "snapshot", "build", "lane"),
     "server": (
         *("settings", "http", "auth", "api", "webhook", "operations", "pages"),
-        *("application", "mount", "main", "demo", "commands", "cli", "livesheets"),
+        *("application", "mount", "folder", "main", "demo", "commands", "cli", "livesheets"),
     ),
 }
 PACKAGES = tuple(ROOMS)

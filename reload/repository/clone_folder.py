@@ -48,7 +48,7 @@ class CloneFolder:
         fails, and RepositoryError where the path holds something else.
         """
         self._finish_replacing()
-        if self._is_repository():
+        if is_repository(self.git_dir):
             self._tell(clear_at_start(self.git_dir))
             self._secure()
         else:
@@ -153,23 +153,9 @@ class CloneFolder:
             credential=self.credential,
         )
 
-    def _is_repository(self) -> bool:
-        git_dir = self.git_dir
-        if (git_dir / "HEAD").is_file() and (git_dir / "objects").is_dir():
-            return True
-        if (git_dir / ".git").exists():
-            message = (
-                f"{git_dir} has a working tree; give the path of a bare repository that the server may own"
-            )
-            raise RepositoryError(message)
-        if git_dir.exists() and (not git_dir.is_dir() or any(git_dir.iterdir())):
-            raise RepositoryError(f"{git_dir} is neither a git repository nor an empty folder")
-        return False
-
     def _make(self, git_dir: Path) -> None:
         """Make the repository beside its place and move it there whole."""
-        if self.remote is None:
-            raise RepositoryError(f"{git_dir} does not exist, and no remote is set to clone it from")
+        require_servable(git_dir, has_remote=self.remote is not None)
         git_dir.parent.mkdir(parents=True, exist_ok=True)
         partial = git_dir.with_name(git_dir.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
@@ -197,3 +183,25 @@ class CloneFolder:
             if name == "HEAD" and target.startswith("ref: refs/heads/"):
                 return target.removeprefix("ref: refs/heads/")
         raise BranchMissing("the remote has no default branch yet; push one, or name the branch to serve")
+
+
+def is_repository(git_dir: Path) -> bool:
+    """Whether a bare repository is there, as far as a look tells."""
+    return (git_dir / "HEAD").is_file() and (git_dir / "objects").is_dir()
+
+
+def require_servable(git_dir: Path, *, has_remote: bool) -> None:
+    """Raise RepositoryError where no server can ever own the repository at `git_dir`, or make it there."""
+    if is_repository(git_dir):
+        configuration.Configuration.read(git_dir).require_supported(git_dir)
+        return
+    if (git_dir / ".git").exists():
+        raise RepositoryError(
+            f"{git_dir} is a clone with a working tree; the server needs a bare repository of its own: name "
+            f"a path that does not exist yet, or serve this one by `livesheets serve {git_dir}`"
+        )
+    if git_dir.exists() and (not git_dir.is_dir() or any(git_dir.iterdir())):
+        raise RepositoryError(f"{git_dir} is no git repository")
+    if not has_remote:
+        state = "is an empty folder" if git_dir.exists() else "does not exist"
+        raise RepositoryError(f"{git_dir} {state}, and no remote is set to clone it from (CFP_DATA_REMOTE)")

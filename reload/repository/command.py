@@ -135,10 +135,11 @@ def _is_alive(group: int) -> bool:
 
 
 class Git:
-    """Runs git on one bare repository; `close` ends whatever still runs."""
+    """Runs git on one bare repository, with `work_tree` also on files; `stop` ends whatever still runs."""
 
-    def __init__(self, git_dir: Path) -> None:
+    def __init__(self, git_dir: Path, work_tree: Path | None = None) -> None:
         self.git_dir = git_dir
+        self._work_tree = work_tree
         self._runner = gitpython.Git()
         self._running: set[Process] = set()
         self._guard = threading.Lock()
@@ -156,7 +157,7 @@ class Git:
         if credential is not None:
             environment |= credential.environment()
             given += credential.configuration()
-        command = command_line(self.git_dir, given, bounds)
+        command = command_line(self.git_dir, given, bounds, self._work_tree)
         with self._guard:
             if self._closed:
                 raise RepositoryError("git is not started any more: the server is stopping")

@@ -90,12 +90,15 @@ class Bounds:
         return (*_BOUNDED, str(file), str(memory))
 
 
-def command_line(git_dir: Path, settings: Iterable[str], bounds: Bounds | None) -> list[str]:
+def command_line(
+    git_dir: Path, settings: Iterable[str], bounds: Bounds | None, work_tree: Path | None = None
+) -> list[str]:
     """How git is started on a repository, up to its arguments."""
     inherited = [part for name in ELSEWHERE if name in os.environ for part in ("-u", name)]
     unset = ("env", *inherited) if inherited else ()
     given = (part for setting in (*_CONFIGURATION, *settings) for part in ("-c", setting))
-    return [*(bounds.command_line() if bounds else ()), *unset, "git", f"--git-dir={git_dir}", *given]
+    files = ("-C", str(work_tree), f"--work-tree={work_tree}") if work_tree is not None else ()
+    return [*(bounds.command_line() if bounds else ()), *unset, "git", f"--git-dir={git_dir}", *files, *given]
 
 
 def environment() -> dict[str, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import git as gitpython
@@ -17,12 +18,40 @@ BRANCHES = "refs/heads/"
 NAMED_MAX = 5
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A repository that was found: where git keeps it, and the top of its working tree where it has one."""
+
+    git_dir: Path
+    common_dir: Path
+    work_tree: Path | None
+
+
+def repository_of(folder: Path) -> Found | None:
+    """The repository that a folder lies in or is, None where there is none."""
+    try:
+        with gitpython.Repo(folder, search_parent_directories=True, expand_vars=False) as repo:
+            top = repo.working_tree_dir
+            return Found(Path(repo.git_dir), Path(repo.common_dir), Path(top) if top else None)
+    except (gitpython.InvalidGitRepositoryError, gitpython.NoSuchPathError):
+        return None
+
+
 def head_branch(git_dir: Path) -> str | None:
     """The branch that HEAD names, also one without a commit; None where HEAD names a commit."""
     with _opened(git_dir) as repo:
         try:
             return repo.head.reference.path.removeprefix(BRANCHES)
         except TypeError:  # HEAD is detached
+            return None
+
+
+def branch_commit(git_dir: Path, branch: str) -> str | None:
+    """The commit of a branch, None where there is no such branch."""
+    with _opened(git_dir) as repo:
+        try:
+            return gitpython.Reference.dereference_recursive(repo, BRANCHES + branch)
+        except ValueError:  # there is no such ref
             return None
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.end_to_end.client import Client
 from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.sample import SAMPLE, person
-from tests.end_to_end.server_process import Serve, ServerProcess
+from tests.end_to_end.server_process import Serve, ServerProcess, run_command
 from tests.end_to_end.waiting import eventually
-from tests.gitrepo import init_bare, run_git
+from tests.gitrepo import GitRepo, init_bare, run_git
 
 READS = ("/api", "/api/people", "/api/people/p07", "/api/_search?q=x", "/api/_attachments/posts/food/map.png")
 
@@ -159,3 +161,29 @@ def test_an_empty_local_repository_without_a_remote_is_waited_for(serve: Serve, 
     init_bare(tmp_path / "data.git")
     server = serve(tmp_path, None)
     not_ready(server, "no commit")
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("clone with a working tree", "is a clone with a working tree"),
+        ("plain folder", "is no git repository"),
+        ("empty folder", "is an empty folder, and no remote is set"),
+        ("nothing", "does not exist, and no remote is set"),
+    ],
+)
+def test_a_path_that_can_never_be_served_ends_the_command_and_nothing_is_written(
+    tmp_path: Path, kind: str, words: str
+) -> None:
+    path = tmp_path / "data"
+    if kind == "clone with a working tree":
+        GitRepo.create(path)
+    elif kind != "nothing":
+        path.mkdir()
+    if kind == "plain folder":
+        (path / "notes.txt").touch()
+    before = sorted(tmp_path.rglob("*"))
+    done = run_command("serve", "--port", "0", CFP_DATA_REPO_PATH=str(path))
+    assert done.returncode == 78
+    assert words in done.stderr
+    assert sorted(tmp_path.rglob("*")) == before

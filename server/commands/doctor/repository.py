@@ -73,11 +73,11 @@ def _absent(settings: Settings, path: Path) -> Finding:
         return Finding("repository", False, f"{path} has a working tree", remedy, configuration=True)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         remedy = "give an empty or absent path"
-        detail = f"{path} is neither a repository nor an empty folder"
-        return Finding("repository", False, detail, remedy, configuration=True)
+        return Finding("repository", False, f"{path} is no git repository", remedy, configuration=True)
     if settings.remote is None:
+        detail = f"{path} {'is an empty folder' if path.exists() else 'does not exist'}"
         remedy = "set CFP_DATA_REMOTE to clone from, or make the repository"
-        return Finding("repository", False, f"{path} does not exist", remedy, configuration=True)
+        return Finding("repository", False, detail, remedy, configuration=True)
     return Finding("repository", True, f"{path} is cloned when the server starts")
 
 

@@ -61,7 +61,7 @@ def test_what_is_no_bare_repository_is_left_alone(place: Place, tmp_path: Path, 
         GitRepo.create(path)
         path = path if content == "working tree" else path / ".git"
     before = {each: each.read_bytes() for each in tmp_path.rglob("*") if each.is_file()}
-    with pytest.raises(RepositoryError, match=r"bare repository|neither"):
+    with pytest.raises(RepositoryError, match=r"bare repository|is no git repository"):
         opened(path, place.remote.path, "main")
     assert {each: each.read_bytes() for each in tmp_path.rglob("*") if each.is_file()} == before
 
