@@ -12,14 +12,16 @@ from reload.lane.outcome import Outcome, Trigger
 from reload.lane.reloader import Reloader
 
 JITTER = 0.1
-BACKOFF_FACTOR_MAX = 32
+# After a failure the remote is asked again sooner, unless it said that it is asked too often.
+RETRY_FIRST_S = 30.0
+RATE_LIMITED = "rate-limited"
 
 
 class Poller:
-    """Asks for a reload every `interval_s` seconds, less often while the remote fails.
+    """Asks for a reload every `interval_s` seconds, and sooner after the remote could not be reached.
 
-    Each wait varies by JITTER so that a fleet spreads out. Whatever reload succeeds, this one's or a
-    webhook's, starts the wait again.
+    Then it waits RETRY_FIRST_S, and twice as long each time, up to the interval. Each wait varies by JITTER
+    so that a fleet spreads out. Whatever reload succeeds, this one's or a webhook's, starts the wait again.
     """
 
     def __init__(self, reloader: Reloader, interval_s: float) -> None:
@@ -33,7 +35,7 @@ class Poller:
     def start(self) -> None:
         """Wait for the first interval; harmless when polling is off."""
         if self.interval_s > 0:
-            self._wait()
+            self._wait(self.interval_s)
 
     def stop(self) -> None:
         """Poll no more."""
@@ -47,13 +49,19 @@ class Poller:
             return
         failed = outcome.fetched and not outcome.reached
         self.consecutive_failures = self.consecutive_failures + 1 if failed else 0
-        self._wait()
+        too_often = getattr(outcome.error, "reason", "") == RATE_LIMITED
+        self._wait(self.interval_s if too_often else self._due_s())
 
-    def _wait(self) -> None:
+    def _due_s(self) -> float:
+        """How long to wait now, in seconds."""
+        if not self.consecutive_failures:
+            return self.interval_s
+        return min(self.interval_s, RETRY_FIRST_S * 2.0 ** min(self.consecutive_failures - 1, 32))
+
+    def _wait(self, due_s: float) -> None:
         if self._callback is not None:
             self._callback.stop()
-        factor = min(2**self.consecutive_failures, BACKOFF_FACTOR_MAX)
-        wait_s = self.interval_s * factor * random.uniform(1 - JITTER, 1 + JITTER)
+        wait_s = due_s * random.uniform(1 - JITTER, 1 + JITTER)
         self._callback = PeriodicCallback(self._poll, wait_s * 1000)
         self._callback.start()
         self.next_at = self.now() + timedelta(seconds=wait_s)

@@ -45,6 +45,8 @@ _REMOTE = "remote:"
 _TOLD_BY_REMOTES = frozenset({"auth-failed", "not-found", "rate-limited"})
 # Lines that say nothing of the cause.
 _ADVICE = ("please make sure", "and the repository exists", "hint:", _REMOTE)
+# What git says last of any ssh that failed; ssh has said why.
+_SSH_FAILED = "fatal: could not read from remote repository"
 _UNTRUSTED = re.compile(r"dubious ownership in repository at '(.+)'")
 # What a line of git's leaves open: what to do about it.
 _NEXT_STEPS = {
@@ -92,4 +94,5 @@ def _cause(lines: list[str], otherwise: str) -> tuple[str, str]:
             if reason in _TOLD_BY_REMOTES and pattern.search(line):
                 return line, reason
     telling = [line for line in lines if not line.lower().startswith(_ADVICE)]
-    return (telling or lines or [otherwise])[-1], UNREACHABLE
+    causes = [line for line in telling if not line.lower().startswith(_SSH_FAILED)]
+    return (causes or telling or lines or [otherwise])[-1], UNREACHABLE

@@ -15,7 +15,18 @@ from server.operations.metrics import Metrics
 from server.operations.status import status_document
 
 
-class HealthHandler(Handler):
+class ProbeHandler(Handler):
+    """The base of probes, which pages of other origins may read as they may read data."""
+
+    def set_default_headers(self) -> None:
+        """Also say which origins may read."""
+        super().set_default_headers()
+        if self._exchange is not None:
+            for name, value in self.context.origins.headers(self.request.headers.get("Origin")):
+                self.set_header(name, value)
+
+
+class HealthHandler(ProbeHandler):
     """`GET /healthz`"""
 
     route = "/healthz"
@@ -25,7 +36,7 @@ class HealthHandler(Handler):
         self.write_json(b'{"ok":true}')
 
 
-class ReadyHandler(Handler):
+class ReadyHandler(ProbeHandler):
     """`GET /readyz`"""
 
     route = "/readyz"

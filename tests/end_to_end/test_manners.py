@@ -138,7 +138,7 @@ def test_an_answer_is_compressed_where_the_client_takes_it(read: Read) -> None:
         assert "Accept-Encoding" in reply.headers["Vary"]
 
 
-@pytest.mark.parametrize("path", [*READS, *MISSING])
+@pytest.mark.parametrize("path", [*READS, *MISSING, "/readyz", "/healthz"])
 def test_any_origin_may_read(read: Read, path: str) -> None:
     for origin in ("https://example.org", "null"):
         reply = read(path, Origin=origin)
@@ -192,7 +192,7 @@ def guarded(shared: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> 
         server.clean_up()
 
 
-@pytest.mark.parametrize("path", [*READS, *MISSING])
+@pytest.mark.parametrize("path", [*READS, *MISSING, "/readyz"])
 def test_only_the_configured_origins_may_read(guarded: ServerProcess, path: str) -> None:
     guarded.ready()
     for origin in ("https://one.example", "https://two.example:8443"):

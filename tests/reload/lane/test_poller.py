@@ -1,4 +1,4 @@
-"""The poller heals what a lost webhook left undone, and asks ever less often while the remote fails."""
+"""The poller heals what a lost webhook left undone, and asks again soon while the remote fails."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from reload.errors import FetchFailed
 from reload.lane.outcome import Outcome, Trigger
-from reload.lane.poller import BACKOFF_FACTOR_MAX, JITTER, Poller
+from reload.lane.poller import JITTER, RETRY_FIRST_S, Poller
 from tests.reload.harness import Engine, Place
 
 NOW = datetime(2024, 1, 2, tzinfo=UTC)
@@ -32,11 +33,11 @@ class Idle:
         return DONE
 
 
-def waiting(poller: Poller, factor: float) -> bool:
-    """Whether the next poll is `factor` intervals away, give or take the jitter."""
+def waiting(poller: Poller, seconds: float) -> bool:
+    """Whether the next poll is so many seconds away, give or take the jitter."""
     assert poller.next_at is not None
-    intervals = (poller.next_at - NOW).total_seconds() / SECONDS
-    return factor * (1 - JITTER) <= intervals <= factor * (1 + JITTER)
+    found = (poller.next_at - NOW).total_seconds()
+    return seconds * (1 - JITTER) <= found <= seconds * (1 + JITTER)
 
 
 def poller(interval_s: float = SECONDS) -> Poller:
@@ -67,7 +68,7 @@ async def test_without_an_interval_nothing_is_polled() -> None:
 async def test_the_wait_is_one_interval_give_or_take_and_differs_every_time() -> None:
     made, seen = poller(), set()
     for _ in range(20):
-        assert waiting(made, 1)
+        assert waiting(made, SECONDS)
         seen.add(made.next_at)
         made.observe(DONE)
     assert len(seen) > 10
@@ -75,15 +76,31 @@ async def test_the_wait_is_one_interval_give_or_take_and_differs_every_time() ->
 
 
 @pytest.mark.gen_test
-async def test_the_wait_doubles_with_every_failure_up_to_a_bound_and_is_short_again_after_success() -> None:
-    made = poller()
-    for failures in range(1, 12):
+async def test_after_a_failure_it_asks_sooner_then_less_and_less_often_up_to_the_interval() -> None:
+    made = poller(10 * RETRY_FIRST_S)
+    for failures, factor in enumerate((1, 2, 4, 8, 10, 10), start=1):
         made.observe(FAILED)
-        assert waiting(made, min(2**failures, BACKOFF_FACTOR_MAX))
+        assert waiting(made, factor * RETRY_FIRST_S)
         assert made.consecutive_failures == failures
     made.observe(DONE)
-    assert waiting(made, 1)
+    assert waiting(made, 10 * RETRY_FIRST_S)
     assert made.consecutive_failures == 0
+    made.stop()
+
+
+@pytest.mark.gen_test
+async def test_an_interval_shorter_than_the_first_retry_is_kept_while_the_remote_fails() -> None:
+    made = poller(RETRY_FIRST_S / 3)
+    made.observe(FAILED)
+    assert waiting(made, RETRY_FIRST_S / 3)
+    made.stop()
+
+
+@pytest.mark.gen_test
+async def test_a_remote_that_is_asked_too_often_is_not_asked_sooner() -> None:
+    made = poller()
+    made.observe(replace(FAILED, error=FetchFailed("returned error: 429", "rate-limited")))
+    assert waiting(made, SECONDS)
     made.stop()
 
 
@@ -95,15 +112,15 @@ async def test_a_remote_that_answers_is_asked_as_often_as_ever(outcome: str) -> 
     made = poller()
     made.observe(FAILED)
     made.observe(replace(DONE, outcome=outcome))
-    assert waiting(made, 1)
+    assert waiting(made, SECONDS)
     made.stop()
 
 
 @pytest.mark.gen_test
-async def test_a_remote_that_was_not_reached_for_another_reason_is_asked_less_often() -> None:
+async def test_a_remote_that_was_not_reached_for_another_reason_is_asked_again_soon() -> None:
     made = poller()
     made.observe(replace(DONE, outcome="build-failed", answered=False))
-    assert waiting(made, 2)
+    assert waiting(made, RETRY_FIRST_S)
     made.stop()
 
 

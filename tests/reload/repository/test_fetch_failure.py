@@ -39,13 +39,19 @@ _FSCK = "error: object 30f5f37caf77641b61ae14aaf4051fd16524e695: treeNotSorted: 
         (
             f"kex_exchange_identification: Connection closed by remote host\n{_SSH_ENDS}",
             "unreachable",
-            "Could not read from remote",
+            "kex_exchange_identification: Connection closed by remote host",
         ),
         (
             f"ssh: Could not resolve hostname git.example.org: Name or service not known\n{_SSH_ENDS}",
             "unreachable",
-            "",
+            "ssh: Could not resolve hostname git.example.org",
         ),
+        (
+            f"ssh: connect to host git.example.org port 22: Connection refused\n{_SSH_ENDS}",
+            "unreachable",
+            "ssh: connect to host git.example.org port 22: Connection refused",
+        ),
+        (_SSH_ENDS, "unreachable", "Could not read from remote repository"),
         ("fatal: unable to access 'https://h/': SSL certificate problem: expired", "unreachable", "expired"),
         ("fatal: unable to access 'https://h/': The requested URL returned error: 503", "host-error", "503"),
         ("remote: Repository not found.\nfatal: the remote end hung up", "not-found", "not found"),
