@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,10 +17,11 @@ from server.auth.keyring import Keyring
 from server.auth.signatures import Malformed, Proof, Signature, Token, hex_signature, standard_signature
 
 KEY_HEADER: Final = "X-CFP-Webhook-Key"
-BEARER_HEADER: Final = "Authorization"
+AUTHORIZATION: Final = "Authorization"
 GITLAB_TOKEN: Final = "X-Gitlab-Token"
 STANDARD_SIGNATURE: Final = "webhook-signature"
 _BEARER: Final = re.compile(r"bearer ([\x21-\xff]+)", re.IGNORECASE)
+_BASIC: Final = re.compile(r"basic ([\x21-\x7e]+)", re.IGNORECASE)
 _VISIBLE: Final = re.compile(r"[\x21-\xff]+")
 
 # By forge: the headers that carry a signature of the body, what stands before the digits, the algorithm.
@@ -63,8 +66,8 @@ def read_credentials(headers: HTTPHeaders, keys: Keyring, now: Callable[[], floa
     Raises Malformed where one could never be right: not well-formed, given twice, stale, or next to
     one that belongs to another sender. A credential that is left out of account is none that counts.
     """
-    proofs = shared_proofs(headers, keys)
     forge = _forge(headers)
+    proofs = shared_proofs(headers, keys) if forge is not forges.AZURE else _azure(headers, keys)
     if forge is None:
         return Credentials(tuple(proofs))
     used: set[str] = set()
@@ -80,16 +83,8 @@ def read_credentials(headers: HTTPHeaders, keys: Keyring, now: Callable[[], floa
 
 def shared_proofs(headers: HTTPHeaders, keys: Keyring) -> list[Proof]:
     """The shared secret, as a bearer token and in its own header; raises Malformed."""
-    given = []
-    for name, shape in ((BEARER_HEADER, _BEARER), (KEY_HEADER, _VISIBLE)):
-        value = _only(headers, name)
-        if value is None:
-            continue
-        found = shape.fullmatch(value)
-        if found is None:
-            raise Malformed(f"{name} is not well-formed")
-        given.append(found[found.lastindex or 0])
-    return [Token(_wire(value), keys.of(keyring.SHARED)) for value in given]
+    given = (_token(headers, AUTHORIZATION, _BEARER), _token(headers, KEY_HEADER, _VISIBLE))
+    return [Token(_wire(value), keys.of(keyring.SHARED)) for value in given if value is not None]
 
 
 _Found = tuple[list[Proof], set[str]]
@@ -101,7 +96,23 @@ def _forge(headers: HTTPHeaders) -> Forge | None:
         raise Malformed(f"event headers of {' and '.join(forge.name for forge in named)} at once")
     if named:
         return named[0]
+    if _BASIC.match(headers.get(AUTHORIZATION, "")):
+        return forges.AZURE
     return next((forge for name, forge in _TELLING if name in headers), None)
+
+
+def _azure(headers: HTTPHeaders, keys: Keyring) -> list[Proof]:
+    """The password of HTTP Basic, whatever the user, and the shared secret where that is given as well."""
+    given = _token(headers, AUTHORIZATION, _BASIC) or ""
+    try:
+        _, colon, password = base64.b64decode(given.encode(), validate=True).partition(b":")
+    except binascii.Error:
+        colon = b""
+    if not colon:
+        raise Malformed(f"{AUTHORIZATION} is not the base64 of user:password")
+    proofs: list[Proof] = [Token(password, keys.of(keyring.AZURE))]
+    shared = _token(headers, KEY_HEADER, _VISIBLE)
+    return proofs if shared is None else [*proofs, Token(_wire(shared), keys.of(keyring.SHARED))]
 
 
 def _signed_body(forge: Forge, headers: HTTPHeaders, keys: Keyring, _now: Callable[[], float]) -> _Found:
@@ -120,11 +131,9 @@ def _signed_body(forge: Forge, headers: HTTPHeaders, keys: Keyring, _now: Callab
 
 
 def _gitlab_token(forge: Forge, headers: HTTPHeaders, keys: Keyring, _now: Callable[[], float]) -> _Found:
-    value = _only(headers, GITLAB_TOKEN) if forge is forges.GITLAB else None
+    value = _token(headers, GITLAB_TOKEN, _VISIBLE) if forge is forges.GITLAB else None
     if value is None:
         return [], set()
-    if not _VISIBLE.fullmatch(value):
-        raise Malformed(f"{GITLAB_TOKEN} is not well-formed")
     return [Token(_wire(value), keys.of(keyring.GITLAB))], {GITLAB_TOKEN}
 
 
@@ -137,6 +146,17 @@ def _standard(forge: Forge, headers: HTTPHeaders, keys: Keyring, now: Callable[[
     message_id, timestamp = (_only(headers, name) or "" for name in ("webhook-id", "webhook-timestamp"))
     known = keys.of(schemes[forge.name])
     return [standard_signature(message_id, timestamp, value, known, now())], {STANDARD_SIGNATURE}
+
+
+def _token(headers: HTTPHeaders, name: str, shape: re.Pattern[str]) -> str | None:
+    """The credential in a header, None without one; raises Malformed."""
+    value = _only(headers, name)
+    if value is None:
+        return None
+    found = shape.fullmatch(value)
+    if found is None:
+        raise Malformed(f"{name} is not well-formed")
+    return found[found.lastindex or 0]
 
 
 def _only(headers: HTTPHeaders, name: str) -> str | None:

@@ -21,6 +21,7 @@ GITEA: Final = "gitea"
 GITLAB: Final = "gitlab"
 GITLAB_SIGNING: Final = "gitlab-signing"
 BITBUCKET: Final = "bitbucket"
+AZURE: Final = "azure"
 STANDARD: Final = "standard"
 
 KEY_ID_DIGITS: Final = 8
@@ -136,6 +137,7 @@ def keys_of(settings: Settings) -> list[Key]:
         (GITLAB, "CFP_GITLAB_WEBHOOK_TOKEN", settings.gitlab_token),
         (GITLAB_SIGNING, "CFP_GITLAB_WEBHOOK_SIGNING_TOKEN", settings.gitlab_signing_token),
         (BITBUCKET, "CFP_BITBUCKET_WEBHOOK_SECRET", settings.bitbucket_secret),
+        (AZURE, "CFP_AZURE_WEBHOOK_SECRET", settings.azure_secret),
         (STANDARD, "CFP_STANDARD_WEBHOOK_SECRET", settings.standard_secret),
     )
     return [Key(scheme, setting, secret) for scheme, setting, secret in given if secret is not None]

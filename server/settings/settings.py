@@ -81,6 +81,7 @@ class Settings:
     gitlab_signing_token: Secret | None
     gitea_secret: Secret | None
     bitbucket_secret: Secret | None
+    azure_secret: Secret | None
     standard_secret: Secret | None
     notify_url: str | None = field(repr=False)  # chat services put the credential into the path
     notify_secret: Secret | None
@@ -241,6 +242,7 @@ def _settings(reader: _Reader) -> Settings:
         gitlab_signing_token=reader.secret("CFP_GITLAB_WEBHOOK_SIGNING_TOKEN"),
         gitea_secret=reader.secret("CFP_GITEA_WEBHOOK_SECRET"),
         bitbucket_secret=reader.secret("CFP_BITBUCKET_WEBHOOK_SECRET"),
+        azure_secret=reader.secret("CFP_AZURE_WEBHOOK_SECRET"),
         standard_secret=reader.secret("CFP_STANDARD_WEBHOOK_SECRET"),
         notify_url=reader.optional("CFP_NOTIFY_URL", notify_address),
         notify_secret=reader.secret("CFP_NOTIFY_SECRET"),

@@ -142,6 +142,9 @@ VARIABLES: Final[tuple[Variable, ...]] = (
     _forge_secret("CFP_GITLAB_WEBHOOK_SIGNING_TOKEN", "signing token of a GitLab webhook, `whsec_…`"),
     _forge_secret("CFP_GITEA_WEBHOOK_SECRET", "secret of a Gitea or Forgejo webhook"),
     _forge_secret("CFP_BITBUCKET_WEBHOOK_SECRET", "secret of a Bitbucket webhook"),
+    _forge_secret(
+        "CFP_AZURE_WEBHOOK_SECRET", "password of an Azure DevOps service hook, with any user name", token=True
+    ),
     _own_secret("CFP_STANDARD_WEBHOOK_SECRET", "secret of a Standard Webhooks sender"),
     Variable(
         "CFP_NOTIFY_URL",

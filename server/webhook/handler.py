@@ -11,13 +11,22 @@ from tornado.web import stream_request_body
 
 from reload.lane.outcome import Outcome, Trigger
 from server.auth.authenticator import is_secret_name
-from server.auth.forges import Forge, PayloadFault, Verdict, judge, shown
+from server.auth.forges import AZURE, Forge, shown
 from server.http.access_log import clock
 from server.http.errors import ApiError, Refused
 from server.http.exchange import HttpContext
 from server.http.handler import Handler
 from server.webhook.accepted import TooMany
 from server.webhook.body import BUSY_RETRY_AFTER_S, Body, too_large
+from server.webhook.events import (
+    Announcement,
+    Payload,
+    PayloadFault,
+    announcement,
+    delivery_id,
+    is_from_azure,
+    read_event,
+)
 from server.webhook.outcome_documents import outcome_document, reload_error
 from server.webhook.reload_request import ReloadRequest, decode, read_request
 from server.webhook.webhook import Webhook
@@ -85,7 +94,7 @@ class WebhookHandler(Handler):
             self._deliver(self.caller.forge, self.body)
             return
         try:
-            await self._reload(self.body)
+            await self._called(self.body)
         except ApiError as error:
             if not isinstance(error, Refused):
                 self._add_standing(error)
@@ -122,8 +131,15 @@ class WebhookHandler(Handler):
 
     # -- a direct call ----------------------------------------------------------------------------
 
-    async def _reload(self, body: Body) -> None:
-        asked = self._asked(body)
+    async def _called(self, body: Body) -> None:
+        document = decode(body.content)
+        if is_from_azure(document):  # its hooks can send the shared secret in a header of one's own
+            self._deliver(AZURE, body)
+        else:
+            await self._reload(document)
+
+    async def _reload(self, document: dict[str, Any]) -> None:
+        asked = self._asked(document)
         if _prefers_no_wait(self.request):
             self.set_header("Preference-Applied", "respond-async")
             self._accept(asked, None)
@@ -137,8 +153,7 @@ class WebhookHandler(Handler):
             raise reload_error(outcome)
         self.write_json(orjson.dumps(outcome_document(outcome)))
 
-    def _asked(self, body: Body) -> ReloadRequest:
-        document = decode(body.content)
+    def _asked(self, document: dict[str, Any]) -> ReloadRequest:
         misplaced = [name for name in document if is_secret_name(name)]
         if misplaced:
             raise self.webhook.authenticator.misplaced(self.caller, "body", misplaced)
@@ -167,33 +182,42 @@ class WebhookHandler(Handler):
     # -- a forge's delivery -----------------------------------------------------------------------
 
     def _deliver(self, forge: Forge, body: Body) -> None:
-        headers, deliveries = self.request.headers, self.webhook.deliveries
-        delivery = (forge.name, forge.delivery(headers), body.digest)
+        deliveries, payload = self.webhook.deliveries, self._payload(forge, body)
+        event = forge.event_name(self.request.headers)
+        delivery = (forge.name, delivery_id(forge, self.request.headers, payload), body.digest)
         self.exchange.log_values |= {
-            "forge": forge.name, "forge_event": forge.event_name(headers), "delivery": shown(delivery[1]),
+            "forge": forge.name, "forge_event": event, "delivery": shown(delivery[1]),
         }  # fmt: skip
         if deliveries.applied(delivery):
             self._answer(200, {"ok": True, "outcome": "duplicate"})
             return
-        verdict = self._verdict(forge, body)
-        if verdict.ignored:
-            self._answer(200, {"ok": True, "outcome": "ignored", "reason": verdict.ignored})
+        announced = self._announcement(forge, event, payload)
+        if announced.ignored:
+            self._answer(200, {"ok": True, "outcome": "ignored", "reason": announced.ignored})
         else:
-            self._accept(ReloadRequest(commit=verdict.commit), delivery)
+            self._accept(ReloadRequest(commit=announced.commit), delivery)
 
-    def _verdict(self, forge: Forge, body: Body) -> Verdict:
-        headers = self.request.headers
+    def _payload(self, forge: Forge, body: Body) -> Payload | None:
+        """The payload, None where it is too large to be read."""
         if not body.whole:
             self.exchange.log_values["unread_bytes"] = body.size
-            pushes = forge.may_push(headers)
-            return Verdict("" if pushes else "the payload is large, and its event is not a push")
+            return None
         try:
             payload = orjson.loads(body.content)
-            if not isinstance(payload, dict):
-                raise PayloadFault("the payload must be a JSON object")
-            return judge(forge.read(forge.event_name(headers), payload), self.webhook.branch.name)
-        except (PayloadFault, orjson.JSONDecodeError) as error:
-            raise ApiError("invalid-request", f"a payload that {forge.name} does not send: {error}") from None
+        except orjson.JSONDecodeError as error:
+            raise _not_sent_by(forge, error) from None
+        if not isinstance(payload, dict):
+            raise _not_sent_by(forge, "the payload must be a JSON object")
+        return payload
+
+    def _announcement(self, forge: Forge, event: str, payload: Payload | None) -> Announcement:
+        if payload is None:
+            pushes = forge.may_push(self.request.headers)
+            return Announcement("" if pushes else "the payload is large, and its event is not a push")
+        try:
+            return announcement(read_event(forge, event, payload), self.webhook.branch.name)
+        except PayloadFault as error:
+            raise _not_sent_by(forge, error) from None
 
     def _accept(self, asked: ReloadRequest, delivery: tuple[str, str, bytes] | None) -> None:
         webhook = self.webhook
@@ -231,6 +255,10 @@ class WebhookHandler(Handler):
 
 
 _FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+
+
+def _not_sent_by(forge: Forge, reason: object) -> ApiError:
+    return ApiError("invalid-request", f"a payload that {forge.name} does not send: {reason}")
 
 
 def _declared_bytes(request: HTTPServerRequest) -> int:

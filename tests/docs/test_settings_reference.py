@@ -23,7 +23,7 @@ def test_every_variable_has_its_row_and_no_row_is_left_over() -> None:
 
 def test_every_variable_that_the_page_mentions_exists() -> None:
     mentioned = set(re.findall(r"\b(?:CFP_[A-Z_]+[A-Z]|HOST|PORT)\b", PAGE.read_text()))
-    prefixes = {"CFP_DATA", "CFP_GITHUB", "CFP_GITLAB", "CFP_GITEA", "CFP_BITBUCKET"}
+    prefixes = {"CFP_DATA", "CFP_GITHUB", "CFP_GITLAB", "CFP_GITEA", "CFP_BITBUCKET", "CFP_AZURE"}
     assert mentioned - prefixes <= {name for variable in VARIABLES for name in variable.names}
 
 

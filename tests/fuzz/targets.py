@@ -17,8 +17,9 @@ from reload.errors import Problem
 from reload.records.record import Record, read_record
 from reload.records.sheet import read_sheet
 from reload.records.template import TemplateError, parse_template
-from server.auth.forges import FORGES, STANDARD, PayloadFault, judge
+from server.auth.forges import AZURE, FORGES, STANDARD
 from server.http.errors import ApiError
+from server.webhook.events import PayloadFault, announcement, read_event
 from server.webhook.reload_request import decode, read_request
 from tests.fuzz.authentication import authenticate
 from tests.fuzz.readers import cursor, read, search
@@ -95,12 +96,12 @@ def forge(data: bytes) -> None:
         payload = decode(body)
     except ApiError:
         return
-    for each in (*FORGES, STANDARD):
+    for each in (*FORGES, AZURE, STANDARD):
         try:
-            verdict = judge(each.read(event.decode("latin-1"), payload), "main")
+            announced = announcement(read_event(each, event.decode("latin-1"), payload), "main")
         except PayloadFault:
             continue
-        assert verdict.commit is None or len(verdict.commit) == 40
+        assert announced.commit is None or len(announced.commit) == 40
 
 
 def door(data: bytes) -> None:

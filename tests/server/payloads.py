@@ -23,6 +23,7 @@ SECRETS = {
     "CFP_GITLAB_WEBHOOK_TOKEN": "glhook-0123456789abcdef",
     "CFP_GITLAB_WEBHOOK_SIGNING_TOKEN": "whsec_Z2l0bGFiLXNpZ25pbmctdG9rZW4tb2YtMzItYnl0ZXM=",
     "CFP_BITBUCKET_WEBHOOK_SECRET": "the secret of the bitbucket hook",
+    "CFP_AZURE_WEBHOOK_SECRET": "azure:hook-0123456789abcdef",
     "CFP_STANDARD_WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 }
 
@@ -45,6 +46,8 @@ class Sender:
         self, payload: Mapping[str, Any] | bytes, delivery: str, event: str | None = None
     ) -> tuple[Headers, bytes]:
         """The headers and the body of one delivery."""
+        if self.forge == "azure" and not isinstance(payload, bytes):  # the id is in the payload
+            payload = {**payload, "id": delivery}
         body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
         headers = {"Content-Type": "application/json", **self.headers(delivery)}
         if event is not None:
@@ -169,6 +172,32 @@ def data_center_push(ref: str, after: str, before: str = OLD) -> Payload:
     }  # fmt: skip
 
 
+def azure_push(ref: str, after: str, before: str = OLD) -> Payload:
+    """`git.push` of Azure DevOps, with all details."""
+    commit = {
+        "commitId": after, "url": ELSEWHERE, "comment": "Correct a name\n",
+        "author": {"name": "Ada", "email": "ada@example.org", "date": "2026-01-05T12:00:00Z"},
+        "committer": {"name": "Ada", "email": "ada@example.org", "date": "2026-01-05T12:00:00Z"},
+    }  # fmt: skip
+    return {
+        "subscriptionId": "00000000-0000-0000-0000-000000000000", "notificationId": 1,
+        "id": "03c164c2-8912-4d5e-8009-3707d5f83734", "eventType": "git.push", "publisherId": "tfs",
+        "message": {"text": "Ada pushed updates"}, "detailedMessage": None,
+        "resource": {
+            "commits": [] if after == ZERO else [commit],
+            "refUpdates": [{"name": ref, "oldObjectId": before, "newObjectId": after}],
+            "repository": {
+                "id": "278d5cd2-584d-4b63-824a-2ba458937249", "name": "data", "url": ELSEWHERE,
+                "defaultBranch": "refs/heads/main", "remoteUrl": f"{ELSEWHERE}.git",
+            },
+            "pushedBy": {"displayName": "Ada", "uniqueName": "ada@example.org"},
+            "pushId": 14, "date": "2026-01-05T12:00:00.1Z", "url": ELSEWHERE,
+        },
+        "resourceVersion": "1.0", "resourceContainers": {"project": {"id": "1"}},
+        "createdDate": "2026-01-05T12:00:01Z",
+    }  # fmt: skip
+
+
 def standard_push(ref: str, after: str) -> Payload:
     """A push as a sender of Standard Webhooks would tell it."""
     return {
@@ -183,6 +212,11 @@ def sign_standard(setting: str, body: bytes, headers: Headers) -> Headers:
     key = base64.b64decode(SECRETS[setting].removeprefix("whsec_"))
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     return {"webhook-signature": "v1," + base64.b64encode(hmac.new(key, signed, "sha256").digest()).decode()}
+
+
+def basic_authorization(password: str, user: str = "livesheets") -> str:
+    """The header `Authorization` of HTTP Basic."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 def _sign_github(body: bytes, _headers: Headers) -> Headers:
@@ -231,6 +265,7 @@ def senders(now: Callable[[], float]) -> dict[str, Sender]:
         return {"X-Hub-Signature": f"sha256={_hmac('CFP_BITBUCKET_WEBHOOK_SECRET', body)}"}
 
     token = {"X-Gitlab-Token": SECRETS["CFP_GITLAB_WEBHOOK_TOKEN"]}
+    basic = {"Authorization": basic_authorization(SECRETS["CFP_AZURE_WEBHOOK_SECRET"])}
     signing = "CFP_GITLAB_WEBHOOK_SIGNING_TOKEN"
     return {
         "github": Sender(
@@ -258,6 +293,7 @@ def senders(now: Callable[[], float]) -> dict[str, Sender]:
             "bitbucket", data_center_push, sign_bitbucket,
             bitbucket("repo:refs_changed", "X-Request-Id"), "repo:refs_changed",
         ),
+        "azure": Sender("azure", azure_push, lambda body, headers: basic, lambda delivery: {}, ""),
         "standard": Sender(
             "standard", standard_push,
             lambda body, headers: sign_standard("CFP_STANDARD_WEBHOOK_SECRET", body, headers),

@@ -18,7 +18,7 @@ from reload.lane.outcome import Outcome
 from server.auth.keyring import key_id
 from server.webhook.handler import FORGE_BYTES_MAX, FORGE_KEPT_MAX
 from tests.server.live_server import BEARER, WEBHOOK, LiveServer, Reply, eventually, live_server
-from tests.server.payloads import ELSEWHERE, NEW, SECRETS, ZERO, Headers, Sender, senders
+from tests.server.payloads import ELSEWHERE, NEW, SECRET, SECRETS, ZERO, Headers, Sender, azure_push, senders
 
 SENDERS = senders(time.time)
 every_sender = pytest.mark.parametrize("sender", SENDERS.values(), ids=SENDERS)
@@ -152,7 +152,7 @@ def test_pings_and_other_events_are_ignored(server: LiveServer, forge: str, even
     assert ignored(deliver(server, SENDERS[forge].request(payload, "1", event))) == reason
 
 
-@pytest.mark.parametrize("forge", [forge for forge in SENDERS if forge != "gitlab"])
+@pytest.mark.parametrize("forge", [forge for forge in SENDERS if forge not in ("gitlab", "azure")])
 def test_a_delivery_whose_body_was_changed_is_refused(server: LiveServer, forge: str) -> None:
     sender = SENDERS[forge]
     headers, body = sender.request(sender.push("refs/heads/main", NEW), "1")
@@ -291,3 +291,13 @@ def test_many_deliveries_at_once_share_reloads(server: LiveServer, name: str) ->
     ran = [outcome.id for outcome in server.service.branch.journal.history]
     assert ran.index(before) < 10
     eventually(lambda: server.service.app.context.in_flight.count == 0)
+
+
+def test_a_hook_of_azure_may_send_the_shared_secret_in_a_header_of_its_own(
+    server: LiveServer, name: str
+) -> None:
+    commit = server.push(**{name: "Ada"})
+    _, body = SENDERS["azure"].request(azure_push("refs/heads/main", commit), name)
+    reply = deliver(server, ({"X-CFP-Webhook-Key": SECRET, "Content-Type": "application/json"}, body))
+    assert reply.status == 202
+    assert server.outcome_of(reply.document["reloadId"])["newCommit"] == commit

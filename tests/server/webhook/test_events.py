@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from tornado.httputil import HTTPHeaders
 
 from server.auth.forges import (
+    AZURE,
     BITBUCKET,
     FORGES,
     GITEA,
@@ -18,36 +20,34 @@ from server.auth.forges import (
     GITLAB,
     STANDARD,
     Forge,
-    PayloadFault,
-    Verdict,
-    judge,
     recognize,
     shown,
 )
-from tests.server.payloads import NEW, OLD, ZERO, Sender, senders
+from server.webhook.events import Announcement, PayloadFault, announcement, delivery_id, read_event
+from tests.server.payloads import NEW, OLD, ZERO, Sender, azure_push, senders
 
 SENDERS = senders(lambda: 1_700_000_000)
-BY_NAME = {forge.name: forge for forge in (*FORGES, STANDARD)}
+BY_NAME = {forge.name: forge for forge in (*FORGES, AZURE, STANDARD)}
 
 
-def verdict(
+def announced(
     sender: Sender, payload: dict[str, Any], event: str | None = None, branch: str = "main"
-) -> Verdict:
+) -> Announcement:
     named = sender.event if event is None else event
-    return judge(BY_NAME[sender.forge].read(named, payload), branch)
+    return announcement(read_event(BY_NAME[sender.forge], named, payload), branch)
 
 
 @pytest.mark.parametrize("sender", SENDERS.values(), ids=SENDERS)
 def test_a_push_to_the_served_branch_asks_for_its_commit(sender: Sender) -> None:
-    assert verdict(sender, sender.push("refs/heads/main", NEW)) == Verdict(commit=NEW)
-    assert verdict(sender, sender.push("refs/heads/a/b", NEW), branch="a/b") == Verdict(commit=NEW)
+    assert announced(sender, sender.push("refs/heads/main", NEW)) == Announcement(commit=NEW)
+    assert announced(sender, sender.push("refs/heads/a/b", NEW), branch="a/b") == Announcement(commit=NEW)
 
 
 @pytest.mark.parametrize("sender", SENDERS.values(), ids=SENDERS)
 def test_a_push_that_makes_the_served_branch_asks_for_its_commit(sender: Sender) -> None:
     if sender.forge != "standard":
         payload = sender.push("refs/heads/main", NEW, ZERO)  # type: ignore[call-arg]
-        assert verdict(sender, payload) == Verdict(commit=NEW)
+        assert announced(sender, payload) == Announcement(commit=NEW)
 
 
 @pytest.mark.parametrize("sender", SENDERS.values(), ids=SENDERS)
@@ -55,25 +55,25 @@ def test_a_push_that_makes_the_served_branch_asks_for_its_commit(sender: Sender)
     "ref", ["refs/heads/mainly", "refs/heads/Main", "refs/heads/refs/heads/main", "refs/heads/x/main"]
 )
 def test_a_push_to_another_branch_is_ignored(sender: Sender, ref: str) -> None:
-    assert verdict(sender, sender.push(ref, NEW)) == Verdict("the push moved another branch")
+    assert announced(sender, sender.push(ref, NEW)) == Announcement("the push moved another branch")
 
 
 @pytest.mark.parametrize("sender", SENDERS.values(), ids=SENDERS)
 def test_a_tag_is_ignored_even_where_it_is_named_as_the_branch(sender: Sender) -> None:
-    assert verdict(sender, sender.push("refs/tags/main", NEW)) == Verdict("the push moved a tag")
+    assert announced(sender, sender.push("refs/tags/main", NEW)) == Announcement("the push moved a tag")
 
 
 @pytest.mark.parametrize("sender", SENDERS.values(), ids=SENDERS)
 def test_the_deletion_of_the_served_branch_is_ignored(sender: Sender) -> None:
-    assert "deleted" in verdict(sender, sender.push("refs/heads/main", ZERO)).ignored
+    assert "deleted" in announced(sender, sender.push("refs/heads/main", ZERO)).ignored
 
 
 @pytest.mark.parametrize("sender", SENDERS.values(), ids=SENDERS)
 def test_before_the_branch_is_known_any_branch_may_be_it(sender: Sender) -> None:
-    event = BY_NAME[sender.forge].read(sender.event, sender.push("refs/heads/any", NEW))
-    assert judge(event, None) == Verdict(commit=NEW)
-    tag = BY_NAME[sender.forge].read(sender.event, sender.push("refs/tags/any", NEW))
-    assert judge(tag, None).ignored
+    event = read_event(BY_NAME[sender.forge], sender.event, sender.push("refs/heads/any", NEW))
+    assert announcement(event, None) == Announcement(commit=NEW)
+    tag = read_event(BY_NAME[sender.forge], sender.event, sender.push("refs/tags/any", NEW))
+    assert announcement(tag, None).ignored
 
 
 @pytest.mark.parametrize(
@@ -87,59 +87,61 @@ def test_before_the_branch_is_known_any_branch_may_be_it(sender: Sender) -> None
 )  # fmt: skip
 def test_other_events_are_ignored_with_their_name(forge: Forge, event: str) -> None:
     payload = {"action": "opened", "event_name": "project_create", "type": "user.created"}
-    ignored = judge(forge.read(event, payload), "main").ignored
+    ignored = announcement(read_event(forge, event, payload), "main").ignored
     assert "not a push" in ignored or "no header" in ignored
 
 
 @pytest.mark.parametrize(("forge", "event"), [(GITHUB, "ping"), (BITBUCKET, "diagnostics:ping")])
 def test_a_ping_is_answered_and_nothing_else(forge: Forge, event: str) -> None:
     payload = {"zen": "Keep it logically awesome.", "hook_id": 1, "hook": {}, "test": True}
-    assert judge(forge.read(event, payload), "main") == Verdict("ping")
+    assert announcement(read_event(forge, event, payload), "main") == Announcement("ping")
 
 
 def test_a_tag_of_gitlab_has_an_event_of_its_own() -> None:
     payload = SENDERS["gitlab"].push("refs/tags/v1", NEW)
-    assert judge(GITLAB.read("Tag Push Hook", payload), "main") == Verdict("the push moved a tag")
+    assert announcement(read_event(GITLAB, "Tag Push Hook", payload), "main") == Announcement(
+        "the push moved a tag"
+    )
 
 
 def test_system_hooks_of_gitlab_name_the_event_in_the_payload() -> None:
     payload = SENDERS["gitlab"].push("refs/heads/main", NEW)
-    assert judge(GITLAB.read("System Hook", payload), "main") == Verdict(commit=NEW)
+    assert announcement(read_event(GITLAB, "System Hook", payload), "main") == Announcement(commit=NEW)
     change = {"before": OLD, "after": NEW, "ref": "refs/heads/main"}
     update = {"event_name": "repository_update", "changes": [change], "refs": ["refs/heads/main"]}
-    assert judge(GITLAB.read("System Hook", update), "main") == Verdict(commit=NEW)
+    assert announcement(read_event(GITLAB, "System Hook", update), "main") == Announcement(commit=NEW)
 
 
 def test_one_push_may_move_several_refs() -> None:
     cloud, server = SENDERS["bitbucket"], SENDERS["bitbucket-data-center"]
     several = [cloud.push(ref, NEW)["push"]["changes"][0] for ref in ("refs/tags/v1", "refs/heads/main")]
-    assert verdict(cloud, {"push": {"changes": several}}) == Verdict(commit=NEW)
+    assert announced(cloud, {"push": {"changes": several}}) == Announcement(commit=NEW)
     changes = [server.push(ref, NEW)["changes"][0] for ref in ("refs/heads/other", "refs/heads/main")]
-    assert verdict(server, {"changes": changes}) == Verdict(commit=NEW)
-    assert verdict(server, {"changes": changes}, "mirror:repo_synchronized") == Verdict(commit=NEW)
-    assert verdict(server, {"changes": []}) == Verdict("the push moved nothing")
+    assert announced(server, {"changes": changes}) == Announcement(commit=NEW)
+    assert announced(server, {"changes": changes}, "mirror:repo_synchronized") == Announcement(commit=NEW)
+    assert announced(server, {"changes": []}) == Announcement("the push moved nothing")
 
 
 @pytest.mark.parametrize(
     ("payload", "expected"),
     [
-        ({"type": "data.push"}, Verdict()),
-        ({"type": "reload", "data": {}}, Verdict()),
-        ({"type": "push", "data": {"branch": "main", "commit": NEW}}, Verdict(commit=NEW)),
-        ({"ref": "refs/heads/main"}, Verdict()),
-        ({"type": "push", "data": {"branch": "other"}}, Verdict("the push moved another branch")),
-        ({"type": "push", "data": {"commitHash": NEW}}, Verdict(commit=NEW)),
+        ({"type": "data.push"}, Announcement()),
+        ({"type": "reload", "data": {}}, Announcement()),
+        ({"type": "push", "data": {"branch": "main", "commit": NEW}}, Announcement(commit=NEW)),
+        ({"ref": "refs/heads/main"}, Announcement()),
+        ({"type": "push", "data": {"branch": "other"}}, Announcement("the push moved another branch")),
+        ({"type": "push", "data": {"commitHash": NEW}}, Announcement(commit=NEW)),
     ],
 )
-def test_standard_webhooks_may_say_less(payload: dict[str, Any], expected: Verdict) -> None:
-    assert judge(STANDARD.read("", payload), "main") == expected
+def test_standard_webhooks_may_say_less(payload: dict[str, Any], expected: Announcement) -> None:
+    assert announcement(read_event(STANDARD, "", payload), "main") == expected
 
 
 def test_the_long_ids_of_sha256_repositories_are_understood() -> None:
     payload = SENDERS["github"].push("refs/heads/main", "2" * 64)
-    assert judge(GITHUB.read("push", payload), "main") == Verdict()
+    assert announcement(read_event(GITHUB, "push", payload), "main") == Announcement()
     payload = SENDERS["github"].push("refs/heads/main", "0" * 64)
-    assert judge(GITHUB.read("push", payload), "main").ignored
+    assert announcement(read_event(GITHUB, "push", payload), "main").ignored
 
 
 @pytest.mark.parametrize(
@@ -148,14 +150,14 @@ def test_the_long_ids_of_sha256_repositories_are_understood() -> None:
 @pytest.mark.parametrize("sender", SENDERS.values(), ids=SENDERS)
 def test_a_payload_without_a_commit_id_is_not_taken_for_a_push(sender: Sender, commit: Any) -> None:
     with pytest.raises(PayloadFault, match="commit id"):
-        verdict(sender, sender.push("refs/heads/main", commit))
+        announced(sender, sender.push("refs/heads/main", commit))
 
 
 @pytest.mark.parametrize("ref", ["", 7, None, "x" * 2000, ["refs/heads/main"]])
 @pytest.mark.parametrize("sender", [SENDERS["github"], SENDERS["gitlab"], SENDERS["standard"]])
 def test_a_payload_without_a_ref_is_not_taken_for_a_push(sender: Sender, ref: Any) -> None:
     with pytest.raises(PayloadFault, match="ref"):
-        verdict(sender, sender.push(ref, NEW))
+        announced(sender, sender.push(ref, NEW))
 
 
 json_values = st.recursive(
@@ -172,16 +174,17 @@ fields = st.sampled_from(
 def test_any_payload_gives_a_verdict_or_names_its_fault(name: str, payload: dict[str, Any]) -> None:
     sender = SENDERS[name]
     with contextlib.suppress(PayloadFault):
-        assert isinstance(verdict(sender, sender.push("refs/heads/main", NEW) | payload), Verdict)
+        assert isinstance(announced(sender, sender.push("refs/heads/main", NEW) | payload), Announcement)
 
 
 @pytest.mark.parametrize("name", SENDERS)
 def test_a_forge_is_recognized_by_its_event_headers(name: str) -> None:
-    headers, _ = SENDERS[name].request({}, "delivery-1")
+    headers, body = SENDERS[name].request({}, "delivery-1")
     named = recognize(HTTPHeaders(headers))
-    assert [forge.name for forge in named] == ([] if name == "standard" else [SENDERS[name].forge])
+    without = ("standard", "azure")
+    assert [forge.name for forge in named] == ([] if name in without else [SENDERS[name].forge])
     forge = BY_NAME[SENDERS[name].forge]
-    assert forge.delivery(HTTPHeaders(headers)) == "delivery-1"
+    assert delivery_id(forge, HTTPHeaders(headers), json.loads(body)) == "delivery-1"
     assert forge.may_push(HTTPHeaders(headers))
 
 
@@ -199,3 +202,24 @@ def test_names_in_headers_are_short_and_safe_to_log() -> None:
     assert GITHUB.delivery(headers) == "é"
     assert shown("é\x1b\u2028") == "\\xe9\\x1b\\u2028"
     assert not GITHUB.may_push(headers)
+
+
+def azure_ignored(payload: dict[str, Any]) -> str:
+    return announced(SENDERS["azure"], payload).ignored
+
+
+def test_several_refs_of_one_push_of_azure_are_looked_through() -> None:
+    payload = SENDERS["azure"].push("refs/heads/other", OLD)
+    payload["resource"]["refUpdates"] += azure_push("refs/heads/main", NEW)["resource"]["refUpdates"]
+    assert announced(SENDERS["azure"], payload) == Announcement(commit=NEW)
+
+
+@pytest.mark.parametrize("details", [{}, {"resource": None}, {"resource": {}}, {"resource": "none"}])
+def test_a_hook_of_azure_without_details_is_taken_for_a_push(details: dict[str, Any]) -> None:
+    assert announced(SENDERS["azure"], {"eventType": "git.push", **details}) == Announcement()
+
+
+def test_other_events_of_azure_are_ignored_and_what_is_no_event_is_refused() -> None:
+    assert azure_ignored({"eventType": "build.complete"}) == "the event 'build.complete' is not a push"
+    with pytest.raises(PayloadFault, match="eventType"):
+        announced(SENDERS["azure"], {"publisherId": "tfs"})
