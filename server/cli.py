@@ -164,7 +164,7 @@ def demo(
 
 @app.command()
 def reload(
-    commit: Annotated[str, typer.Option(help="A commit that must be served afterwards, 4 to 40 hex.")] = "",
+    commit: Annotated[str, typer.Option(help="A commit that must be served afterwards, 4 to 64 hex.")] = "",
     url: Url = "",
     accept_rewrite: Annotated[bool, typer.Option(help="Follow rewritten history, this once.")] = False,
     accept_deletions: Annotated[

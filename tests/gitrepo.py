@@ -40,10 +40,10 @@ def run_git(folder: Path, *arguments: str, stdin: bytes = b"") -> bytes:
     return done.stdout
 
 
-def init_bare(path: Path, branch: str = "main") -> Path:
+def init_bare(path: Path, branch: str = "main", object_format: str = "sha1") -> Path:
     """An empty bare repository at `path` whose HEAD is `branch`."""
     path.mkdir(parents=True)
-    run_git(path, "init", "-q", "--bare", "--template=", "-b", branch)
+    run_git(path, "init", "-q", "--bare", "--template=", "-b", branch, f"--object-format={object_format}")
     return path
 
 
@@ -77,10 +77,10 @@ class GitRepo:
         self._commits = 0
 
     @classmethod
-    def create(cls, path: Path, branch: str = "main") -> GitRepo:
+    def create(cls, path: Path, branch: str = "main", object_format: str = "sha1") -> GitRepo:
         """A new repository without commits at `path`, which must not hold one yet."""
         path.mkdir(parents=True, exist_ok=True)
-        run_git(path, "init", "-q", "--template=", "-b", branch)
+        run_git(path, "init", "-q", "--template=", "-b", branch, f"--object-format={object_format}")
         return cls(path, branch)
 
     @property

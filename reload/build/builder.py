@@ -135,7 +135,7 @@ class Builder:
     def _prepare(self, request: Request) -> Transaction:
         if request.fetch and self._clone.has_remote:
             with request.phases("fetch"):
-                self._clone.fetch()
+                self._clone.fetch(follow=self._follows(request))
         for attempt in range(MOVE_ATTEMPTS):
             with request.phases("compare"):
                 target = self._target(request)
@@ -153,11 +153,15 @@ class Builder:
         raise AssertionError("unreachable")
 
     def _target(self, request: Request) -> Target:
-        follow = self._policy.follow_rewrites or "rewrite" in request.consent
         serving = request.served.commit if request.served is not None else None
         if serving is not None and request.damage is not None and not request.fetch:
             return Target(serving, serving, None)  # to be built again, wherever the branch is by now
-        return find_target(self._clone.repository, serving, follow=follow, fetched=request.fetch)
+        return find_target(
+            self._clone.repository, serving, follow=self._follows(request), fetched=request.fetch
+        )
+
+    def _follows(self, request: Request) -> bool:
+        return self._policy.follow_rewrites or "rewrite" in request.consent
 
     def _prepare_commit(self, target: Target, request: Request) -> Transaction:
         known = self._rejected

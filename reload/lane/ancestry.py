@@ -16,7 +16,7 @@ class Ancestry:
         self._asked: dict[tuple[str, str], asyncio.Task[bool]] = {}
 
     async def contains(self, tip: str | None, abbreviated: str) -> bool:
-        """Whether the commit that 4 to 40 hex digits name is `tip` or one of its ancestors.
+        """Whether the commit that 4 to 64 hex digits name is `tip` or one of its ancestors.
 
         False where that cannot be found out: the caller fetches then, which is always right.
         """

@@ -85,7 +85,7 @@ class Branch:
         return self.clone.branch
 
     async def reload(self, commit: str | None = None, accept: frozenset[Consent] = frozenset()) -> Outcome:
-        """Be at least as new as the branch is now; `commit` is one that it should hold (4 to 40 hex).
+        """Be at least as new as the branch is now; `commit` is one that it should hold (4 to 64 hex).
 
         Never raises: `outcome.ok` says whether what is served is current, `outcome.error` why not.
         """

@@ -103,7 +103,7 @@ class Reloader:
         *,
         is_tip: bool = False,
     ) -> Outcome:
-        """Be at least as new as the branch is now; `announced` is a commit (4 to 40 hex) it should hold.
+        """Be at least as new as the branch is now; `announced` is a commit (4 to 64 hex) it should hold.
 
         An announced commit that is served already costs no fetch, nor does one that the served commit
         contains, unless `is_tip`: the branch was moved to it, maybe backwards. With `consent` there is

@@ -13,6 +13,7 @@ from reload.errors import (
     BranchMissing,
     DataRejected,
     DerivationFailed,
+    Diverged,
     FetchFailed,
     ObjectMissing,
     ReloadError,
@@ -20,7 +21,7 @@ from reload.errors import (
 )
 from reload.repository.clone_folder import CloneFolder
 from reload.repository.command import GitFailed, GitTimedOut
-from reload.repository.fetch_failure import PRUNED
+from reload.repository.fetch_failure import OBJECT_FORMAT, PRUNED
 from reload.repository.maintenance import tells_of_damage
 from reload.repository.repository import Repository
 
@@ -71,8 +72,12 @@ class Clone:
         with contextlib.suppress(Exception):  # the fetch has told of a broken repository
             self.seen_remote_commit = self._opened.remote_commit() if self._opened is not None else None
 
-    def fetch(self) -> None:
-        """Ask the remote, if there is one; `reached` tells whether it has answered, whatever that was."""
+    def fetch(self, *, follow: bool) -> None:
+        """Ask the remote, if there is one; `reached` tells whether it has answered, whatever that was.
+
+        A remote that names its objects by another hash is cloned anew, where nothing was served from here
+        or with `follow`.
+        """
         self.reached = False
         if not self.has_remote:
             return
@@ -85,7 +90,22 @@ class Clone:
         except BranchMissing:
             self.reached = True
             raise
+        except FetchFailed as error:
+            if error.reason != OBJECT_FORMAT:
+                raise
+            self._change_object_format(follow=follow)
         self.reached = True
+
+    def _change_object_format(self, *, follow: bool) -> None:
+        self.reached = True
+        if self.repository.local_commit() is not None and not follow:
+            raise Diverged(
+                "the remote was made anew: it names its objects by another hash, so that nothing of what is "
+                "served is in its history; accept it once with `livesheets reload --accept-rewrite`",
+                "",
+            )
+        other = "sha1" if self._folder.object_format == "sha256" else "sha256"
+        self._use(self._folder.replace("the remote names its objects by another hash", self.branch, other))
 
     def repair(
         self, error: ReloadError, begun: float, timed: Callable[[str], AbstractContextManager[None]]

@@ -83,10 +83,19 @@ class CloneFolder:
             return "a partial clone lacks the files that builds read"
         return None
 
-    def replace(self, reason: str, branch: str | None = None) -> Repository:
+    @property
+    def object_format(self) -> str:
+        """How the repository names its objects, SHA-1 where it does not tell."""
+        try:
+            return configuration.Configuration.read(self.git_dir).object_format
+        except RepositoryError:
+            return "sha1"
+
+    def replace(self, reason: str, branch: str | None = None, object_format: str | None = None) -> Repository:
         """Save the repository aside, clone it again in its place, and open that, for the same `branch`.
 
-        Without one it is the setting's, or the remote's default. The branch and what was never pushed
+        Without one it is the setting's, or the remote's default; without `object_format` it is the same.
+        The branch and what was never pushed
         come along as far as they can be read; what cannot stays in the repository that was saved.
         Raises FetchFailed where the remote is away, with nothing changed, and RepositoryError where
         there is no remote to clone from.
@@ -98,7 +107,7 @@ class CloneFolder:
         shutil.rmtree(begun, ignore_errors=True)
         fresh = dataclasses.replace(self, git_dir=begun, branch=branch or self.branch)
         try:
-            fresh._make(begun)
+            fresh._make(begun, object_format or self.object_format)
             repository = fresh._opened()
             try:
                 repository.fetch()
@@ -153,7 +162,7 @@ class CloneFolder:
             credential=self.credential,
         )
 
-    def _make(self, git_dir: Path) -> None:
+    def _make(self, git_dir: Path, object_format: str = "sha1") -> None:
         """Make the repository beside its place and move it there whole."""
         require_servable(git_dir, has_remote=self.remote is not None)
         git_dir.parent.mkdir(parents=True, exist_ok=True)
@@ -161,7 +170,7 @@ class CloneFolder:
         shutil.rmtree(partial, ignore_errors=True)
         git = Git(partial)
         try:
-            git.run("init", "--quiet", "--bare", "--template=", "--object-format=sha1")
+            git.run("init", "--quiet", "--bare", "--template=", f"--object-format={object_format}")
             configuration.secure(partial, self.remote)
             name = self.branch or self._default_branch(git)
             git.run("symbolic-ref", "HEAD", f"refs/heads/{name}")

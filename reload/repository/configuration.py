@@ -18,6 +18,7 @@ from reload.errors import RepositoryError
 from reload.repository.command import Git, GitFailed
 
 COPY = "config.replaced"
+OBJECT_FORMATS = ("sha1", "sha256")
 # What only says how files are stored, who may read them, and what a push to it may do.
 KEPT = frozenset(
     {
@@ -73,6 +74,11 @@ class Configuration:
             [_setting(item) for item in listing.decode("utf-8", "surrogateescape").split("\0") if item]
         )
 
+    @property
+    def object_format(self) -> str:
+        """How the repository names its objects: one of OBJECT_FORMATS, or what it says instead."""
+        return dict(self.settings).get("extensions.objectformat") or "sha1"
+
     def require_supported(self, git_dir: Path) -> None:
         """Raise RepositoryError where this is no bare repository, or of a kind that is not supported."""
         values = dict(self.settings)
@@ -80,9 +86,8 @@ class Configuration:
             raise RepositoryError(
                 f"{git_dir} has a working tree; give the path of a bare repository that the server may own"
             )
-        objects = values.get("extensions.objectformat") or "sha1"
-        if objects != "sha1":
-            message = f"{git_dir} names its objects by {objects}; only SHA-1 repositories can be served"
+        if self.object_format not in OBJECT_FORMATS:
+            message = f"{git_dir} names its objects by {self.object_format}, which is not supported"
             raise RepositoryError(message)
         for key, value in self.settings:
             if not key.startswith("extensions.") or key in (*_OPTIONAL_EXTENSIONS, "extensions.objectformat"):

@@ -14,6 +14,8 @@ UNREACHABLE = "unreachable"
 PRUNED = "pruned"
 # git only warns of it, and leaves the branch where it was.
 SHALLOW = "shallow roots are not allowed"
+# The remote names its objects by another hash.
+OBJECT_FORMAT = "object-format"
 # What git, ssh and curl print -> the reason; the first that is found counts.
 _REASONS = tuple(
     (re.compile(pattern, re.IGNORECASE), reason)
@@ -33,7 +35,7 @@ _REASONS = tuple(
         (r"returned error: 40[13]", "auth-failed"),
         (r"returned error: 429", "rate-limited"),
         (r"returned error: 5", "host-error"),
-        (r"mismatched algorithms", "object-format"),
+        (r"mismatched algorithms", OBJECT_FORMAT),
         (r"\.lock': file exists", "lock-stuck"),
         (r"/objects/.*(tmp_\w+|pack-[0-9a-f]+\.\w+)\b.*: no such file or directory", PRUNED),
         (r"not found|does not appear to be a git repository|does not exist|no such file or directory",

@@ -19,10 +19,10 @@ _LOST = 2 | 4  # the bits of git fsck's exit status for objects that are missing
 # What git says of a repository that lost or garbled objects; what the remote says of itself does not count.
 _DAMAGE = re.compile(
     r"^(?!remote:).*(?:corrupt|bad object|object file .* is empty"
-    r"|unable to read (?:tree|sha1|[0-9a-f]{40})"
+    r"|unable to read (?:tree|sha1|[0-9a-f]{40,64})"
     r"|inflate: |missing (?:blob|tree|commit)|broken link|(?:sha1|hash) mismatch"
     r"|pack .* (?:does not match|is garbage|has bad)|packfile .* cannot"
-    r"|ObjectMissing|did not find object|Could not read [0-9a-f]{40})",
+    r"|ObjectMissing|did not find object|Could not read [0-9a-f]{40,64})",
     re.MULTILINE,
 )
 

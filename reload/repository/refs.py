@@ -1,6 +1,7 @@
-"""The refs of a repository as GitPython reads them from its files: what HEAD names, which refs there are.
+"""The refs of a repository: what HEAD names, which refs there are.
 
-No process is started. Objects are not looked at: a ref may name a commit that is lost.
+GitPython reads HEAD from its file. Git lists the refs, since GitPython does not read ids of 64 digits.
+Objects are not looked at: a ref may name a commit that is lost.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 import git as gitpython
 
 from reload.errors import RepositoryError
+from reload.repository.command import Git
 
 BRANCHES = "refs/heads/"
 NAMED_MAX = 5
@@ -46,20 +48,11 @@ def head_branch(git_dir: Path) -> str | None:
             return None
 
 
-def branch_commit(git_dir: Path, branch: str) -> str | None:
-    """The commit of a branch, None where there is no such branch."""
-    with _opened(git_dir) as repo:
-        try:
-            return gitpython.Reference.dereference_recursive(repo, BRANCHES + branch)
-        except ValueError:  # there is no such ref
-            return None
-
-
 def refs_below(git_dir: Path, prefix: str) -> dict[str, str]:
     """The full names of all refs below a prefix such as `refs/heads/`, with the object that each names."""
-    with _opened(git_dir) as repo:
-        refs = gitpython.Reference.iter_items(repo, prefix)
-        return {ref.path: ref.dereference_recursive(repo, ref.path) for ref in refs}
+    listed = Git(git_dir).run("for-each-ref", "--format=%(refname) %(objectname)", prefix)
+    pairs = (line.rpartition(" ") for line in listed.decode("utf-8", "surrogateescape").splitlines())
+    return {name: oid for name, _, oid in pairs}
 
 
 def named_branches(names: Iterable[str]) -> str:

@@ -41,7 +41,6 @@ from reload.repository.refs import BRANCHES, named_branches, refs_below
 
 __all__ = ["ACCEPTED_REF", "BLOB_MODES", "Blob", "Change", "Entry", "Repository", "Version"]
 
-NULL_OID = "0" * 40
 BLOB_MODES = frozenset({"100644", "100755", "100664"})
 ACCEPTED_REF = "refs/livesheets/accepted"
 REWOUND_REFS = "refs/livesheets/rewound"
@@ -50,7 +49,7 @@ DATA_BYTES_MAX = 1 << 30
 _FEW_BLOBS = 64
 # git reads a file whole into memory unless it is larger than this.
 _STREAMED = ("core.bigFileThreshold=1m",)
-_ABBREVIATED = re.compile(r"[0-9a-f]{4,40}")
+_ABBREVIATED = re.compile(r"[0-9a-f]{4,64}")
 
 Relation = Literal["same", "ahead", "behind", "diverged"]
 
@@ -116,7 +115,7 @@ class Repository:
         return self._commit_at(ACCEPTED_REF)
 
     def resolve(self, abbreviated: str) -> str | None:
-        """The full id of the commit that 4 to 40 hex digits name, None where there is no single one."""
+        """The full id of the commit that 4 to 64 hex digits name, None where there is no single one."""
         if not _ABBREVIATED.fullmatch(abbreviated):
             return None
         return self._commit_of(abbreviated)
@@ -249,7 +248,8 @@ class Repository:
         `old` (None: has no commit), RefLocked where another git holds its lock.
         """
         move = RefTransaction(self._refs, self.git_dir)
-        move.prepare([(self.local_ref, f"{commit} {old or NULL_OID}"), *keep.items()])
+        nothing = "0" * len(commit)
+        move.prepare([(self.local_ref, f"{commit} {old or nothing}"), *keep.items()])
         return move
 
     def is_damaged(self) -> bool:

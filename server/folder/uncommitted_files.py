@@ -12,7 +12,7 @@ from typing import Final
 
 from reload.repository import maintenance
 from reload.repository.command import Git, GitFailed
-from reload.repository.refs import branch_commit, repository_of
+from reload.repository.refs import BRANCHES, refs_below, repository_of
 from server.folder.user_folder import UserFolder
 
 _AUTHOR: Final = ("user.name=Livesheets", "user.email=livesheets@localhost")
@@ -64,7 +64,7 @@ class UncommittedFiles:
         (self._git_dir / "index.lock").unlink(missing_ok=True)  # of a server that was killed
         self._exclude()
         maintenance.pack(Git(self._git_dir))
-        self._commit = branch_commit(self._git_dir, self._branch)
+        self._commit = refs_below(self._git_dir, BRANCHES).get(BRANCHES + self._branch)
         self._tree = self._run("rev-parse", f"{self._commit}^{{tree}}") if self._commit else ""
         self._opened = True
 

@@ -60,19 +60,14 @@ def announcement(event: Event, branch: str | None) -> Announcement:
     refs = [change.ref for change in event.changes]
     for change in event.changes:
         if change.ref is None or (branch is None and change.ref.startswith(BRANCHES)):
-            return Announcement(commit=_resolvable(change.commit))
+            return Announcement(commit=change.commit)
         if branch is not None and change.ref == BRANCHES + branch:
             if change.deleted:
                 return Announcement(f"the branch {branch} was deleted; what is served stays")
-            return Announcement(commit=_resolvable(change.commit))
+            return Announcement(commit=change.commit)
     if any(ref is not None and ref.startswith(TAGS) for ref in refs):
         return Announcement("the push moved a tag")
     return Announcement("the push moved another branch" if refs else "the push moved nothing")
-
-
-def _resolvable(commit: str | None) -> str | None:
-    """The commit, unless it has the long kind of id, which cannot be looked up."""
-    return commit if commit is not None and len(commit) == 40 else None
 
 
 def _other(event: str) -> Event:

@@ -12,7 +12,7 @@ import orjson
 from reload.repository.target import Consent
 from server.http.errors import ApiError
 
-_COMMIT: Final = re.compile(r"[0-9a-fA-F]{4,40}", re.ASCII)
+_COMMIT: Final = re.compile(r"[0-9a-fA-F]{4,64}", re.ASCII)
 _CONSENTS: Final = ("rewrite", "deletions")
 _FIELDS: Final = ("branch", "commitHash", "accept")
 
@@ -49,7 +49,7 @@ def read_request(document: dict[str, Any]) -> ReloadRequest:
     if branch is not None and not (isinstance(branch, str) and branch):
         _refuse("branch must be a string that is not empty")
     if commit is not None and not (isinstance(commit, str) and _COMMIT.fullmatch(commit)):
-        _refuse("commitHash must be 4 to 40 hexadecimal digits")
+        _refuse("commitHash must be 4 to 64 hexadecimal digits")
     consent = document.get("accept", [])
     if not isinstance(consent, list) or any(each not in _CONSENTS for each in consent):
         _refuse(f"accept must be a list of {' and '.join(_CONSENTS)}")

@@ -13,10 +13,12 @@ from tests.gitrepo import Content, GitRepo, init_bare, run_git
 class DataRemote:
     """A bare repository at `path` and the clone that somebody pushes to it from."""
 
-    def __init__(self, folder: Path, files: Mapping[str, Content] | None = SAMPLE) -> None:
+    def __init__(
+        self, folder: Path, files: Mapping[str, Content] | None = SAMPLE, object_format: str = "sha1"
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.path = init_bare(folder / "remote.git")
-        self.author = GitRepo.create(folder / "author")
+        self.path = init_bare(folder / "remote.git", object_format=object_format)
+        self.author = GitRepo.create(folder / "author", object_format=object_format)
         if files is not None:
             self.push(files)
 

@@ -19,7 +19,7 @@ REFUSALS: Final[Mapping[str, tuple[str, ...]]] = {
     "TooLarge": ("attachment-too-large",),
     "Unavailable": ("not-ready", "query-too-slow", "overloaded", "disk-full"),
 }
-_HEX: Final = {"type": "string", "pattern": "^[0-9a-f]{40}$"}
+_HEX: Final = {"type": "string", "pattern": "^([0-9a-f]{40}|[0-9a-f]{64})$"}
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _TEXT: Final = {"type": "string"}
 _MOMENT: Final = {"type": "string", "format": "date-time"}

@@ -109,7 +109,7 @@ def test_an_address_may_hold_anything(place: Place) -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"extensions.objectFormat": "sha256"}, "only SHA-1"),
+        ({"extensions.objectFormat": "sha3"}, "names its objects by sha3"),
         ({"extensions.refStorage": "reftable"}, "not supported"),
         ({"extensions.somethingNew": "1"}, "not supported"),
         ({"core.bare": "false"}, "working tree"),

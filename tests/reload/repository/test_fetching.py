@@ -13,7 +13,7 @@ import pytest
 from reload.errors import FetchFailed
 from reload.lane.outcome import Outcome
 from tests.end_to_end.waiting import DEADLINE_S, eventually
-from tests.gitrepo import GitRepo, run_git
+from tests.gitrepo import run_git
 from tests.ports import free_port
 from tests.reload.harness import Engine, Place, running
 from tests.reload.hosts import Fault, GitHost, HttpHost, SilentHost
@@ -226,16 +226,6 @@ async def test_a_remote_that_lost_an_object_is_not_followed_and_no_damage_of_our
 
 def _remove_object(repository: Path, oid: str) -> None:
     (repository / "objects" / oid[:2] / oid[2:]).unlink()
-
-
-@pytest.mark.gen_test
-async def test_a_remote_of_another_object_format_is_refused_in_words(place: Place) -> None:
-    run_git(place.folder, "init", "-q", "--object-format=sha256", "-b", "main", "other")
-    other = GitRepo(place.folder / "other")
-    other.write({"notes/a.toml": ""})
-    other.commit()
-    async with Engine(place, remote=other.git_dir) as engine:
-        assert reason(await engine.refuses("fetch-failed")) == "object-format"
 
 
 @pytest.mark.gen_test

@@ -1,4 +1,4 @@
-"""Refs are read from the repository's files, and messages name the branches that there are."""
+"""HEAD and refs are read whatever hash names the objects, and messages name the branches that there are."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_head_names_a_branch_or_none(place: Place) -> None:
     assert head_branch(place.git_dir) is None
 
 
-def test_refs_are_read_loose_and_packed_like_git_reads_them(place: Place) -> None:
+def test_refs_are_listed_loose_and_packed(place: Place) -> None:
     for name in ("a", "b/c"):
         place.git("update-ref", f"refs/heads/{name}", place.remote.head)
     place.git("pack-refs", "--all")
@@ -38,7 +38,7 @@ def test_what_is_no_repository_is_told(place: Place) -> None:
     with pytest.raises(RepositoryError, match="no git repository"):
         head_branch(place.git_dir)
     place.git_dir.mkdir()
-    with pytest.raises(RepositoryError, match="no git repository"):
+    with pytest.raises(RepositoryError, match="not a git repository"):
         refs_below(place.git_dir, "refs/heads/")
 
 

@@ -139,7 +139,7 @@ def test_standard_webhooks_may_say_less(payload: dict[str, Any], expected: Annou
 
 def test_the_long_ids_of_sha256_repositories_are_understood() -> None:
     payload = SENDERS["github"].push("refs/heads/main", "2" * 64)
-    assert announcement(read_event(GITHUB, "push", payload), "main") == Announcement()
+    assert announcement(read_event(GITHUB, "push", payload), "main") == Announcement(commit="2" * 64)
     payload = SENDERS["github"].push("refs/heads/main", "0" * 64)
     assert announcement(read_event(GITHUB, "push", payload), "main").ignored
 

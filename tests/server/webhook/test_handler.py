@@ -168,7 +168,7 @@ def test_a_field_that_is_unknown_or_of_another_type_is_named(
 
 
 @pytest.mark.parametrize(
-    "commit", ["", "abc", "a" * 41, "a" * 64, "HEAD~1", ":/x", "--output=x", "main", "\u0661" * 8, "abcd\n"]
+    "commit", ["", "abc", "a" * 65, "HEAD~1", ":/x", "--output=x", "main", "\u0661" * 8, "abcd\n"]
 )
 def test_what_is_no_commit_id_never_reaches_git(server: LiveServer, commit: str) -> None:
     refused(server.call(commitHash=commit), 400, "invalid-request")
