@@ -24,11 +24,12 @@ from reload.snapshot.tables.format import (
     TOKENIZER,
     json_path,
     quoted,
+    stored_sort_key,
 )
 from reload.snapshot.tables.problems import Listed, ProblemTable
 from reload.snapshot.tables.records import Changes, RecordTable
 
-__all__ = ["TOKENIZER", "Attachment", "Changes", "StateFile", "json_path", "quoted"]
+__all__ = ["TOKENIZER", "Attachment", "Changes", "StateFile", "json_path", "quoted", "stored_sort_key"]
 
 BUSY_TIMEOUT_MS = 5_000
 _BULK_CACHE_KIB = 128 * 1024

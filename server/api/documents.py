@@ -12,7 +12,7 @@ import orjson
 
 from reload.records.record import FIELD_BREAK, HIT_END, HIT_START
 from reload.records.sheet import Sheet
-from reload.snapshot.query.reader import FacetValue, Hit, Row
+from reload.snapshot.query.reader import FacetCounts, FacetValue, Hit, Row
 from reload.snapshot.snapshot import Served
 from reload.snapshot.state_file import Attachment
 from reload.snapshot.tables.problems import Listed
@@ -76,15 +76,18 @@ def list_document(
     rows: Iterable[Row],
     fields: Sequence[str],
     meta: Mapping[str, Any],
-    facets: Mapping[str, list[FacetValue]],
+    facets: Mapping[str, FacetCounts],
     stale: Stale,
 ) -> bytes:
     """The answer of `GET /api/{sheet}`; `fields` keeps only these fields of each record, if any are named."""
     shown = (_only(row, fields) if fields else row for row in rows)
     items = ",".join([f"{{{_members(row, stale)}}}" for row in shown]).encode()
     counted = {
-        name: [{"value": _facet_value(each), "count": each.count} for each in values]
-        for name, values in facets.items()
+        name: {
+            "values": [{"value": _facet_value(each), "count": each.count} for each in counts.values],
+            "distinct": counts.distinct,
+        }
+        for name, counts in facets.items()
     }
     return b'{"data":[%b],"meta":%b,"facets":%b}' % (
         items,

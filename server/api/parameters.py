@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
+from typing import Literal
 from urllib.parse import parse_qsl, urlencode
-
-import orjson
 
 from reload.records.sheet import FIELD_NAME
 from reload.snapshot.query.query import (
+    DATE_PARTS,
+    FACET_VALUES_DEFAULT,
+    FACET_VALUES_MAX,
     LIMIT_DEFAULT,
     LIMIT_MAX,
-    OPERATORS,
+    PATH,
     SORT_KEYS_MAX,
-    Filter,
+    Condition,
+    Facet,
     InvalidQuery,
     Kinds,
     Query,
@@ -26,23 +26,22 @@ from reload.snapshot.query.query import (
     SortValue,
 )
 from reload.snapshot.query.search import match_expression
+from server.api.cursors import CURSOR_CHARACTERS_MAX, fingerprint_of, read_cursor
+from server.api.filters import (
+    Term,
+    TermGroup,
+    conditions_of,
+    field_names,
+    read_group,
+    require_single,
+)
+from server.api.meant import meant
 
 PARAMETERS_MAX = 50
 VALUE_CHARACTERS_MAX = 2_000
-CURSOR_CHARACTERS_MAX = 8_000  # any path that a file system knows
-# What a list takes besides filters; a field of such a name is asked for with an operator.
-RESERVED = frozenset(("q", "sort", "limit", "cursor", "fields", "facet"))
-# What other APIs call the same.
-_OF_OTHERS = {
-    **dict.fromkeys(("search", "query", "filter", "text", "_q"), "q"),
-    **dict.fromkeys(("page", "offset", "skip", "start", "after", "_page"), "cursor"),
-    **dict.fromkeys(("per_page", "perpage", "page_size", "pagesize", "size", "count", "_limit"), "limit"),
-    **dict.fromkeys(("order", "order_by", "orderby", "sort_by", "sortby", "ordering", "_sort"), "sort"),
-    **dict.fromkeys(("select", "columns", "include"), "fields"),
-}
-CLOSENESS_MIN = 0.7
-_LIMIT = re.compile(r"[0-9]{1,5}", re.ASCII)
-_CHECK_BYTES = 9
+_DIGITS = re.compile(r"[0-9]{1,5}", re.ASCII)
+_GROUPS: tuple[Literal["or", "and"], ...] = ("or", "and")
+_BINARY = ":binary"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ class Parameters:
         """Raise InvalidQuery where a parameter is left; `known` are those that exist."""
         for name in self._values:
             listed = f"known are {', '.join(known)}" if known else "this takes none"
-            raise InvalidQuery(name, f"no such parameter{_meant(name, known)}; {listed}")
+            raise InvalidQuery(name, f"no such parameter{meant(name, known)}; {listed}")
 
 
 def _pairs(query_string: str) -> list[tuple[str, str]]:
@@ -114,36 +113,53 @@ def _pairs(query_string: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def read_list(query_string: str, field_kinds: Callable[[set[str]], Kinds]) -> ListRequest:
-    """The list that a query string asks for.
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The fields of a sheet: `kinds(names)` of those that it has, and `names()` of all, for hints."""
 
-    `field_kinds(names)` gives the kinds of those fields that the sheet has. Raises InvalidQuery.
-    """
+    kinds: Callable[[set[str]], Kinds]
+    names: Callable[[], Collection[str]] = tuple
+
+
+def read_list(query_string: str, fields: Fields) -> ListRequest:
+    """The list that a query string asks for; raises InvalidQuery."""
     parameters = Parameters(query_string)
-    text = parameters.one("q")
-    sorts = _sorts(parameters.one("sort"))
+    text, sort, cursor = (parameters.one(name) for name in ("q", "sort", "cursor"))
     limit = read_limit(parameters)
-    cursor = parameters.one("cursor")
-    fields = _names("fields", parameters.many("fields"))
-    facets = _names("facet", parameters.many("facet"))
-    rest = parameters.rest()
-    candidates = {name for name, _ in rest} | {name.rpartition("__")[0] for name, _ in rest}
-    kinds = field_kinds({*candidates, *fields, *facets, *(sort.field for sort in sorts)})
-    filters = tuple(_filter(name, value, kinds) for name, value in rest)
-    for parameter, names in (
-        ("fields", fields),
-        ("facet", facets),
-        ("sort", [s.field for s in sorts]),
-    ):
-        for name in names:
-            if name not in kinds:
-                raise InvalidQuery(parameter, f"no record of this sheet has a field {name!r}")
+    facet_values_max = _whole(parameters, "facet_limit", 1, FACET_VALUES_MAX, FACET_VALUES_DEFAULT)
+    excludes_self = _excludes_self(parameters.one("facet_exclude"))
+    shown, facets = _split("fields", parameters.many("fields")), _split("facet", parameters.many("facet"))
+    groups = [read_group(name, text) for name in _GROUPS for text in parameters.many(name)]
+    terms = [Term(name, value) for name, value in parameters.rest()]
+    written = [*(each.name for each in terms), *(name for group in groups for name in group.names)]
+    sorts = [] if sort is None else [part.removeprefix("-") for part in sort.split(",")]
+    kinds = fields.kinds({*field_names(written), *shown, *_unsuffixed(facets), *_unsuffixed(sorts)})
+    _require_fields("fields", shown, kinds, fields)
+    asked = {**kinds, PATH: frozenset({"string"})}
     match, nothing = _match(text)
-    query = Query(filters, match, sorts, limit, None, facets, nothing)
-    fingerprint = _fingerprint(text, [(s.field, s.descending) for s in sorts], rest)
-    width = 2 if query.ranked else len(sorts) + 1
+    query = Query(
+        _conditions(terms, groups, asked, fields),
+        match,
+        _sorts(sort, asked, fields),
+        limit,
+        None,
+        tuple(_facet(name, asked, fields) for name in facets),
+        facet_values_max,
+        excludes_self,
+        nothing,
+    )
+    rest = [(each.name, each.value) for each in terms]
+    fingerprint = fingerprint_of(text, sort, rest, [repr(group) for group in groups])
+    width = 2 if query.ranked else len(query.sorts) + 1
     after = read_cursor(cursor, fingerprint, width)
-    return ListRequest(replace(query, after=after), fields, fingerprint)
+    return ListRequest(replace(query, after=after), shown, fingerprint)
+
+
+def _conditions(
+    terms: list[Term], groups: list[TermGroup], kinds: Kinds, fields: Fields
+) -> tuple[Condition, ...]:
+    require_single(terms, kinds)
+    return conditions_of([*terms, *groups], kinds, fields.names)
 
 
 def read_search(query_string: str) -> SearchRequest:
@@ -156,67 +172,34 @@ def read_search(query_string: str) -> SearchRequest:
     limit = read_limit(parameters)
     cursor = parameters.one("cursor")
     parameters.refuse_others("q", "sheet", "limit", "cursor")
-    fingerprint = _fingerprint(text, sheets)
+    fingerprint = fingerprint_of(text, sheets)
     return SearchRequest(_match(text)[0], sheets, limit, read_cursor(cursor, fingerprint, 3), fingerprint)
 
 
 def read_limit(parameters: Parameters) -> int:
     """The parameter `limit`."""
-    text = parameters.one("limit")
+    return _whole(parameters, "limit", 0, LIMIT_MAX, LIMIT_DEFAULT)
+
+
+def _whole(parameters: Parameters, name: str, least: int, most: int, otherwise: int) -> int:
+    text = parameters.one(name)
     if text is None:
-        return LIMIT_DEFAULT
-    if not _LIMIT.fullmatch(text) or not 1 <= int(text) <= LIMIT_MAX:
-        raise InvalidQuery("limit", f"{text[:40]!r} is no whole number from 1 to {LIMIT_MAX}")
+        return otherwise
+    if not _DIGITS.fullmatch(text) or not least <= int(text) <= most:
+        raise InvalidQuery(name, f"{text[:40]!r} is no whole number from {least} to {most}")
     return int(text)
 
 
-def make_cursor(fingerprint: str, keys: tuple[SortValue, ...]) -> str:
-    """An opaque cursor: the last row's keys, bound to the question by a checksum."""
-    payload = orjson.dumps(keys)
-    return base64.urlsafe_b64encode(_check(fingerprint, payload) + payload).decode().rstrip("=")
-
-
-def require_cursor(cursor: str | None) -> None:
-    """Raise InvalidQuery where a cursor is too long to come back, since it holds what is sorted by."""
-    if cursor is not None and len(cursor) > CURSOR_CHARACTERS_MAX:
-        raise InvalidQuery("sort", "the values of this field are too long to go from page to page by")
-
-
-def read_cursor(text: str | None, fingerprint: str, width: int) -> tuple[SortValue, ...] | None:
-    """The keys in a cursor; raises InvalidQuery where it belongs to another question or was altered."""
-    if text is None:
-        return None
-    try:
-        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        payload = raw[_CHECK_BYTES:]
-        keys = orjson.loads(payload)
-        is_ours = raw[:_CHECK_BYTES] == _check(fingerprint, payload)
-        if is_ours and len(keys) == width and all(map(_is_key, keys)):
-            return tuple(keys)
-    except (ValueError, TypeError):
-        pass
-    raise InvalidQuery("cursor", "does not belong to this query; leave it out to begin at the first page")
-
-
-def _is_key(value: object) -> bool:
-    """Whether a row can have this sort value; clients may make cursors by hand."""
-    if isinstance(value, int):
-        return -(1 << 63) <= value < 1 << 63
-    return value is None or isinstance(value, str | float)
+def _excludes_self(text: str | None) -> bool:
+    if text not in (None, "self"):
+        raise InvalidQuery("facet_exclude", f"{text[:40]!r} is not known; known is self")
+    return text is not None
 
 
 def next_url(path: str, query_string: str, cursor: str) -> str:
     """The URL of the next page of a list."""
     pairs = [(name, value) for name, value in _pairs(query_string) if name != "cursor"]
     return f"{path}?{urlencode([*pairs, ('cursor', cursor)])}"
-
-
-def _check(fingerprint: str, payload: bytes) -> bytes:
-    return hashlib.blake2b(payload, key=fingerprint.encode(), digest_size=_CHECK_BYTES).digest()
-
-
-def _fingerprint(*parts: object) -> str:
-    return hashlib.blake2b(orjson.dumps(parts), digest_size=16).hexdigest()
 
 
 def _match(text: str | None) -> tuple[str | None, bool]:
@@ -227,20 +210,38 @@ def _match(text: str | None) -> tuple[str | None, bool]:
     return match, match is None
 
 
-def _sorts(text: str | None) -> tuple[Sort, ...]:
+def _sorts(text: str | None, kinds: Kinds, fields: Fields) -> tuple[Sort, ...]:
     if text is None:
         return ()
     sorts: dict[str, Sort] = {}
     for part in text.split(","):
-        name = part.removeprefix("-")
-        _require_name("sort", name)
-        sorts.setdefault(name, Sort(name, part.startswith("-")))  # by the same field again orders nothing
+        name, descending = part.removeprefix("-"), part.startswith("-")
+        binary = name not in kinds and name.endswith(_BINARY)
+        field = name.removesuffix(_BINARY) if binary else name
+        _require_fields("sort", [field], kinds, fields)
+        sorts.setdefault(field, Sort(field, descending, binary))  # by the same field again orders nothing
     if len(sorts) > SORT_KEYS_MAX:
         raise InvalidQuery("sort", f"{len(sorts)} fields; at most {SORT_KEYS_MAX} may be sorted by")
     return tuple(sorts.values())
 
 
-def _names(parameter: str, values: list[str]) -> tuple[str, ...]:
+def _facet(name: str, kinds: Kinds, fields: Fields) -> Facet:
+    """A field, or with `:year` or `:month` behind it a part of its dates."""
+    field, _, suffix = name.rpartition(":")
+    for part in DATE_PARTS:
+        if suffix == part and name not in kinds:
+            _require_fields("facet", [field], kinds, fields)
+            return Facet(field, part)
+    _require_fields("facet", [name], kinds, fields)
+    return Facet(name)
+
+
+def _unsuffixed(names: Collection[str]) -> set[str]:
+    """The names as they are, and without what may stand behind a field's."""
+    return {*names} | {name.rpartition(":")[0] for name in names}
+
+
+def _split(parameter: str, values: list[str]) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name for value in values for name in value.split(",")))
     for name in names:
         _require_name(parameter, name)
@@ -252,24 +253,9 @@ def _require_name(parameter: str, name: str) -> None:
         raise InvalidQuery(parameter, f"{name[:40]!r} is no field name")
 
 
-def _filter(parameter: str, value: str, kinds: Kinds) -> Filter:
-    """A parameter as a condition: a field's whole name first, then a field and an operator."""
-    if parameter in kinds:
-        return Filter(parameter, "eq", value, parameter)
-    field, separator, operator = parameter.rpartition("__")
-    if separator and field in kinds:
-        for known in OPERATORS:
-            if operator == known:
-                return Filter(field, known, value, parameter)
-        raise InvalidQuery(parameter, f"no such operator; known are {', '.join(OPERATORS)}")
-    meant = _meant(parameter, RESERVED)
-    raise InvalidQuery(parameter, f"neither a parameter of lists nor a field of this sheet{meant}")
-
-
-def _meant(parameter: str, known: Collection[str]) -> str:
-    """What a parameter was meant to be, to follow what is wrong with it; empty where that is unknown."""
-    meant = _OF_OTHERS.get(parameter.lower())
-    if meant in known:
-        return f" (did you mean {meant}?)"
-    close = get_close_matches(parameter.lower(), sorted(known), 1, CLOSENESS_MIN)
-    return f" (did you mean {close[0]}?)" if close else ""
+def _require_fields(parameter: str, names: Collection[str], kinds: Kinds, fields: Fields) -> None:
+    for name in names:
+        _require_name(parameter, name)
+        if name not in kinds:
+            hint = meant(name, fields.names())
+            raise InvalidQuery(parameter, f"no record of this sheet has a field {name!r}{hint}")

@@ -30,6 +30,7 @@ from tornado.iostream import StreamClosedError
 from reload.snapshot.failures import DAMAGE
 from reload.snapshot.query.reader import Reader
 from reload.snapshot.snapshot import Answer, Snapshot
+from server.api.meant import meant
 from server.api.read_api import ReadApi
 from server.http.cors import preflight
 from server.http.errors import PROBLEM_TYPE, ApiError, problem_document
@@ -42,9 +43,10 @@ COMPRESSED_BYTES_MIN = 1_400
 COMPRESSED_ON_LOOP_BYTES_MAX = 64 << 10
 GZIP_LEVEL = 5
 PIECE_BYTES = 256 << 10
+MOVED = 308
 CLIENT_GONE = 499
 # Part of every ETag: raised when the same commit is shown in another way.
-REPRESENTATION = 2
+REPRESENTATION = 3
 
 # What a 304 says as the 200 in its place would.
 _KEPT = ("Cache-Control", "ETag", "Vary")
@@ -103,8 +105,9 @@ class Read:
         """Raise ApiError where the commit has no such sheet."""
         sheets = self.snapshot.sheets
         if name not in sheets:
-            known = ", ".join(sheets) or "none"
-            raise ApiError("sheet-not-found", f"no sheet {name[:80]!r} at this commit; there are: {known}")
+            hint, known = meant(name, sheets), ", ".join(sheets) or "none"
+            detail = f"no sheet {name[:80]!r} at this commit{hint}; there are: {known}"
+            raise ApiError("sheet-not-found", detail)
 
     def require(self, media: str) -> None:
         """Raise ApiError where the client does not take what it would get."""
@@ -301,7 +304,8 @@ class ReadDelegate(HTTPMessageDelegate):
             headers.append(("Content-Type", response.content_type))
         if self._snapshot is not None:
             headers.append(("X-Data-Commit", self._snapshot.commit))
-        if self._etag is not None and not any(name == "ETag" for name, _ in headers):
+        tagged = self._etag is not None and response.status != MOVED
+        if tagged and not any(name == "ETag" for name, _ in headers):
             headers.append(("ETag", f"W/{self._etag}"))
             headers.append(("Cache-Control", "no-cache"))
 

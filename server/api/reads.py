@@ -14,27 +14,30 @@ from tornado.httputil import (
 from tornado.routing import Router
 
 from reload.snapshot.query.query import InvalidQuery, Query
-from reload.snapshot.query.reader import FacetValue, Hit, Reader
+from reload.snapshot.query.reader import FacetCounts, Hit, Reader
 from reload.snapshot.snapshot import Answer
 from server.api.attachments import attachment
+from server.api.cursors import make_cursor, require_cursor
 from server.api.documents import list_document, record_document, search_document, sheets_document
 from server.api.openapi.document import describe
 from server.api.parameters import (
+    Fields,
     ListRequest,
     Parameters,
     SearchRequest,
-    make_cursor,
     next_url,
     read_list,
     read_search,
-    require_cursor,
 )
 from server.api.read_api import ReadApi
-from server.api.read_delegate import Read, ReadDelegate, Replying, Route
+from server.api.read_delegate import MOVED, Read, ReadDelegate, Replying, Route
 from server.http.errors import ApiError
 from server.http.exchange import HttpContext
+from server.http.response import Response
 
-# Twenty values of every facet, together; longer ones are texts, not categories.
+# Of hints for a field that is not there.
+FIELDS_LOOKED_AT_MAX = 1_000
+# The values of every facet, together; longer ones are texts, not categories.
 FACET_CHARACTERS_MAX = 1_000_000
 READ_ROUTES = (
     "/api",
@@ -88,6 +91,8 @@ def find_route(path: str) -> Route | None:
         return None if found is None else Route(f"/api/{sheet}", found, ())
     if not slash:
         return Route("/api/{sheet}", records, (sheet,))
+    if not rest:
+        return Route("/api/{sheet}", without_slash, (sheet,))
     return Route("/api/{sheet}/{path}", record, (sheet, rest))
 
 
@@ -102,12 +107,23 @@ def sheets(read: Read) -> Replying:
 def records(read: Read, sheet: str) -> Replying:
     """`GET /api/{sheet}`: one page of a sheet's records."""
     read.require_sheet(sheet)
-    asked = read_list(read.query, lambda names: read.snapshot.reader.kinds(sheet, names))
+    reader = read.snapshot.reader
+    fields = Fields(
+        lambda names: reader.kinds(sheet, names), lambda: reader.fields(sheet, FIELDS_LOOKED_AT_MAX)
+    )
+    asked = read_list(read.query, fields)
 
     def page(reader: Reader) -> Answer:
         return _page(read, reader, sheet, asked)
 
     return read.on_loop(page) if read.snapshot.is_cheap(sheet, asked.query) else read.in_thread(page)
+
+
+def without_slash(read: Read, sheet: str) -> Replying:
+    """`GET /api/{sheet}/`: the list is at the same URL without the slash."""
+    read.require_sheet(sheet)
+    query = f"?{read.query}" if read.query else ""
+    return Response(b"", MOVED, headers=[("Location", read.path[:-1] + query)])
 
 
 def record(read: Read, sheet: str, path: str) -> Replying:
@@ -173,14 +189,14 @@ def _hits(read: Read, reader: Reader, asked: SearchRequest) -> Answer:
     return Answer(search_document(hits, meta, read.snapshot.stale), _next_url(read, cursor))
 
 
-def _facets(reader: Reader, sheet: str, query: Query) -> dict[str, list[FacetValue]]:
-    found: dict[str, list[FacetValue]] = {}
+def _facets(reader: Reader, sheet: str, query: Query) -> dict[str, FacetCounts]:
+    found: dict[str, FacetCounts] = {}
     room = FACET_CHARACTERS_MAX
-    for field in query.facets:
-        found[field] = reader.facet(sheet, query, field)
-        room -= sum(len(each.value) for each in found[field] if isinstance(each.value, str))
+    for each in query.facets:
+        counts = found[each.name] = reader.facet(sheet, query, each)
+        room -= sum(len(value.value) for value in counts.values if isinstance(value.value, str))
         if room < 0:
-            raise InvalidQuery("facet", f"the values of {field[:80]!r} are too long to be counted")
+            raise InvalidQuery("facet", f"the values of {each.field[:80]!r} are too long to be counted")
     return found
 
 

@@ -10,9 +10,16 @@ from urllib.request import Request, urlopen
 import pytest
 
 from reload.snapshot.query.page_size import PAGE_CHARACTERS_MAX
-from reload.snapshot.query.query import FACET_VALUES_MAX, LIMIT_DEFAULT, LIMIT_MAX, OPERATORS
+from reload.snapshot.query.query import (
+    FACET_VALUES_DEFAULT,
+    FACET_VALUES_MAX,
+    LIMIT_DEFAULT,
+    LIMIT_MAX,
+    OPERATORS,
+)
 from reload.snapshot.query.reader import QUERY_DEADLINE_S
 from reload.snapshot.query.search import WORD_CHARACTERS_MAX, WORDS_MAX
+from server.api.filters import GROUP_DEPTH_MAX, GROUP_TERMS_MAX, RESERVED
 from server.api.openapi.document import FIELDS_MAX, SHEET_FIELDS_MAX, SHEETS_MAX
 from server.api.openapi.record_types import (
     READ_BYTES_MAX,
@@ -77,11 +84,9 @@ def test_every_operator_has_its_row() -> None:
 def test_the_parameters_of_lists_are_the_ones_that_are_listed(demo: Demo) -> None:
     table = section(TEXT, "`GET /api/{sheet}`").partition("**Search text.**")[0]
     plain = [code for row in rows(table) for code in codes(row[0]) if "{" not in code]
-    assert plain == ["q", "sort", "limit", "cursor", "fields", "facet"]
-    values = {"limit": "1", "cursor": "x"}
-    for name in plain:
-        detail = demo.call(f"/api/people?{name}={values.get(name, 'name')}")[1].get("detail", "")
-        assert "neither a parameter" not in detail, name
+    assert set(plain) - {"path", "facet=createdAt:year", ":month"} == RESERVED
+    detail = demo.call("/api/people?nonsense=1")[1]["detail"]
+    assert set(detail.rpartition("those are ")[2].split(", ")) == RESERVED
 
 
 def test_the_parameters_of_a_search_are_the_ones_that_are_listed(demo: Demo) -> None:
@@ -100,8 +105,9 @@ def test_the_fields_of_a_reload_are_the_ones_that_are_listed(demo: Demo) -> None
 
 def test_the_limits_stated_are_the_real_ones() -> None:
     for statement in (
-        f"1 to {LIMIT_MAX}; default {LIMIT_DEFAULT}",
-        f"the {FACET_VALUES_MAX} most frequent values",
+        f"0 to {LIMIT_MAX}; default {LIMIT_DEFAULT}",
+        f"1 to {FACET_VALUES_MAX}, the most frequent ones; default {FACET_VALUES_DEFAULT}",
+        f"at most {GROUP_DEPTH_MAX} deep, with at most {GROUP_TERMS_MAX} terms",
         f"most {WORDS_MAX} words of {WORD_CHARACTERS_MAX} characters",
         f"most {PARAMETERS_MAX} parameters",
         f"most {PAGE_CHARACTERS_MAX // 1_000_000} million characters together",

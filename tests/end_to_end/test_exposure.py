@@ -70,7 +70,7 @@ def test_a_probe_finds_nothing_and_learns_nothing(shared: ServerProcess, path: s
         + b"\r\nContent-Length: 70000\r\n\r\n",
         b"POST " + RELOAD_PATH.encode() + b" HTTP/1.1\r\n" + HOST + b"\r\n" + BEARER
         + b"\r\nContent-Length: 1\r\nConnection: close\r\n\r\n{",
-        b"GET /api/people?limit=0 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"GET /api/people?limit=x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
     ],
     ids=range(6),
 )  # fmt: skip

@@ -21,7 +21,7 @@ READS = (
     "/api/_search?q=food",
     "/api/_attachments/posts/food/map.png",
 )
-MISSING = ("/api/nothing", "/api/people/nobody", "/api/_attachments/posts/nothing.png", "/api/people?limit=0")
+MISSING = ("/api/nothing", "/api/people/nobody", "/api/_attachments/posts/nothing.png", "/api/people?limit=x")
 PUBLIC = ("/", "/healthz", "/readyz", "/metrics")
 INTERNAL = ("/api/_internal/status", "/api/_internal/reloads/unknown")
 CREDENTIAL = {"Authorization": f"Bearer {SECRET}"}

@@ -40,7 +40,7 @@ def revisions_in(document: Any) -> Iterator[int]:
     for item in data if isinstance(data, list) else [data]:
         if "record" in item:
             yield item["record"]["revision"]
-    for each in document.get("facets", {}).get("revision", []):
+    for each in document.get("facets", {}).get("revision", {"values": []})["values"]:
         yield each["value"]
 
 
@@ -50,7 +50,7 @@ def check_every_answer(seen: Iterable[Seen], revision_of: dict[str, int]) -> Non
         revision = revision_of[answer.commit]
         assert answer.document.get("meta", {}).get("commit", answer.commit) == answer.commit
         assert set(revisions_in(answer.document)) <= {revision}, answer
-        for each in answer.document.get("facets", {}).get("revision", []):
+        for each in answer.document.get("facets", {}).get("revision", {"values": []})["values"]:
             assert each["count"] == answer.document["meta"]["total"] == COUNT
 
 

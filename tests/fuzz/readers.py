@@ -18,7 +18,8 @@ from reload.snapshot.query.reader import Reader
 from reload.snapshot.query.search import match_expression
 from reload.snapshot.snapshot import Answer, Snapshot
 from reload.snapshot.state_file import Attachment, StateFile
-from server.api.parameters import make_cursor, read_list
+from server.api.cursors import make_cursor
+from server.api.parameters import Fields, read_list
 from server.api.read_delegate import Read, require
 from server.api.reads import find_route
 from server.http.errors import as_api_error
@@ -96,8 +97,12 @@ def read(data: bytes) -> None:
         if answer is None or answer.status >= 500:
             raise
         return
-    assert response.status in (200, 206, 304)
-    if route.is_json and not any(name == "Content-Encoding" for name, _ in response.headers):
+    assert response.status in (200, 206, 304, 308)
+    if (
+        route.is_json
+        and response.body
+        and not any(name == "Content-Encoding" for name, _ in response.headers)
+    ):
         orjson.loads(response.body)
     for name, value in response.headers:
         assert "\n" not in value, name
@@ -109,7 +114,8 @@ def cursor(data: bytes) -> None:
     query, _, payload = data.partition(b"\n")
     reader = _snapshot().reader
     try:
-        asked = read_list(query.decode("latin-1"), lambda names: reader.kinds("people", names))
+        fields = Fields(lambda names: reader.kinds("people", names))
+        asked = read_list(query.decode("latin-1"), fields)
         keys = orjson.loads(payload)
         made = make_cursor(asked.fingerprint, keys) if isinstance(keys, list) else ""
     except (InvalidQuery, orjson.JSONDecodeError):

@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ from reload.errors import DataRejected, Problem
 from reload.records.record import Record, read_record
 from reload.records.sheet import FIELD_NAME, Sheet, read_sheet
 from reload.repository.repository import Repository
-from reload.snapshot.query.query import Filter, Operator, Query, Sort
-from reload.snapshot.query.reader import Reader
+from reload.snapshot.query.query import Facet, Filter, Operator, Query, Sort
+from reload.snapshot.query.reader import FacetValue, Reader
 from reload.snapshot.query.search import match_expression
 from reload.snapshot.state_file import Changes, StateFile
 from tests.gitrepo import GitRepo
@@ -191,7 +192,7 @@ def _sheet_answers(reader: Reader, sheet: str, fields: list[str], matches: list[
         other = fields[number - 1]
         for sorts in ((Sort(field),), (Sort(field, True),), (Sort(field, True), Sort(other))):
             answers[sorts] = paths(reader, sheet, Query(sorts=sorts, limit=limit))
-        answers["facet", field] = reader.facet(sheet, Query(), field)
+        answers["facet", field] = _facet(reader, sheet, field)
         for query in _filtered(reader, sheet, field, limit):
             found = paths(reader, sheet, query)
             assert len(found) == reader.total(sheet, query)
@@ -202,10 +203,17 @@ def _sheet_answers(reader: Reader, sheet: str, fields: list[str], matches: list[
     return answers
 
 
+def _facet(reader: Reader, sheet: str, field: str) -> tuple[FacetValue, ...]:
+    """The values of a field; a field that is nothing but a table has none."""
+    if reader.kinds(sheet, [field])[field] - {"null"} == {"table"}:
+        return ()
+    return reader.facet(sheet, Query(), Facet(field)).values
+
+
 def _filtered(reader: Reader, sheet: str, field: str, limit: int) -> Iterator[Query]:
     operations: list[tuple[Operator, str]] = [("exists", "true")]
     kinds = reader.kinds(sheet, [field])[field]
-    for each in reader.facet(sheet, Query(), field)[:2]:
+    for each in _facet(reader, sheet, field)[:2]:
         text = each.kind if each.kind in ("true", "false") else str(each.value)
         operations += [("eq", text), ("ne", text)]
         operations += [("gte", text)] if _COMPARABLE.get(each.kind) in kinds else []
@@ -234,7 +242,7 @@ def paths(reader: Reader, sheet: str, query: Query) -> list[str]:
 
 
 def _after(query: Query, after: Any) -> Query:
-    return Query(query.filters, query.match, query.sorts, query.limit, after, query.facets, query.nothing)
+    return replace(query, after=after)
 
 
 def _pages(page: Callable[[Any], tuple[list[Any], bool]], keys: Callable[[Any], Any]) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from reload.snapshot.query.query import json_each, json_type
+from reload.snapshot.query.conditions import json_each, json_type
 
 # The kinds of values by the names that SQLite has for JSON's types.
 KINDS: Final[Mapping[str, str]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -13,18 +13,23 @@ import apsw
 import orjson
 
 from reload.errors import StateFileError
+from reload.snapshot.folding import folded_value, sort_value
+from reload.snapshot.query.conditions import FOLD, SORT_KEY, conditions, without
 from reload.snapshot.query.facets import facet
 from reload.snapshot.query.members import KINDS, types_of_members
+from reload.snapshot.query.order import Order
 from reload.snapshot.query.page_size import Rows, first_rows, fitting
 from reload.snapshot.query.query import (
-    Filter,
+    PATH,
+    Condition,
+    Facet,
+    InvalidQuery,
     KindCounts,
-    Order,
+    Kinds,
     Query,
     Sort,
     SortValue,
     Sql,
-    conditions,
     require_field,
 )
 from reload.snapshot.query.ranking import After, Match, behind, behind_in, best
@@ -33,6 +38,7 @@ from reload.snapshot.state_file import Attachment, json_path, quoted
 from reload.snapshot.tables.problems import Listed, Listing, listed
 
 QUERY_DEADLINE_S = 5.0
+FIELDS_NAMED_MAX = 20
 # As much of the file as SQLite keeps in memory by itself. Not a memory map: a file that is truncated
 # would end the process.
 CACHE_KIB = 2 << 10
@@ -78,6 +84,14 @@ class FacetValue:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class FacetCounts:
+    """The most frequent values of a field, and how many different ones there are."""
+
+    values: tuple[FacetValue, ...] = ()
+    distinct: int = 0
+
+
 class Reader:
     """One pinned connection; for use by one thread at a time.
 
@@ -92,11 +106,13 @@ class Reader:
         self._until: float | None = None
         self._is_cancelled: Callable[[], bool] = _never
         self._snippets: Snippets | None = None
-        self._totals: dict[tuple[str, str | None, tuple[Filter, ...]], int] = {}
+        self._totals: dict[tuple[str, str | None, tuple[Condition, ...]], int] = {}
         self._db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         self._db.pragma("query_only", True)
         self._db.pragma("trusted_schema", False)
         self._db.pragma("cache_size", -cache_kib)
+        self._db.create_scalar_function(FOLD, folded_value, 1, deterministic=True)
+        self._db.create_scalar_function(SORT_KEY, sort_value, 1, deterministic=True)
         self._db.execute("BEGIN")
         select = "SELECT name, data, records FROM livesheets_sheets"
         rows = [(str(name), str(data), int(count)) for name, data, count in self._db.execute(select)]
@@ -199,15 +215,16 @@ class Reader:
     def page(self, sheet: str, query: Query) -> tuple[list[Row], bool]:
         """The rows of one page, fewer than asked for where they are large, and whether more follow."""
         self._totals.clear()
-        kinds = self.kinds(sheet, _fields_of(query))
+        kinds = self._kinds_of(sheet, query.fields)
         condition = conditions(query.filters, kinds)  # refuses what is not understood, whatever is found
-        if query.nothing:
+        if query.nothing or not query.limit:
             return [], False
         if query.ranked:
             found = self._best(sheet, query, condition, behind(query.after), query.limit + 1)
             rows = [Row(each.path, each.blob, each.json, (each.rank, each.path)) for each in found]
         else:
-            rows = self._sorted_page(sheet, query, condition, Order.of(query.sorts, kinds))
+            order = Order.of(query.sorts, kinds, lambda field: self._has_index(sheet, field))
+            rows = self._sorted_page(sheet, query, condition, order)
         count = fitting((row.json for row in rows), query.limit)
         return rows[:count], len(rows) > count
 
@@ -225,14 +242,25 @@ class Reader:
             found = Sql(f"FROM {fts} WHERE {fts} MATCH ?", [query.match])
         return int(self._one(f"SELECT count(*) {found.text}", found.values))
 
-    def facet(self, sheet: str, query: Query, field: str) -> list[FacetValue]:
+    def facet(self, sheet: str, query: Query, asked: Facet) -> FacetCounts:
         """The most frequent values of a field among all records that the query finds."""
-        kinds = require_field("facet", field, self.kinds(sheet, [field]))
+        field = asked.field
+        kinds = require_field("facet", field, self._kinds_of(sheet, [field]))
+        if kinds - {"null"} == {"table"}:
+            below = ", ".join(self._fields_below(sheet, field))
+            raise InvalidQuery("facet", f"{field!r} is a table; count a field of it: {below}")
         if query.nothing:
-            return []
+            return FacetCounts()
+        if query.facet_excludes_self:
+            query = replace(query, filters=without(query.filters, field))
         whole = query.match is None and not query.filters and self._has_index(sheet, field)
-        found = facet(field, kinds, lambda tables: self._selection(sheet, query, tables=tables), whole)
-        return [FacetValue(*row) for row in self._all(found.text, found.values)]
+
+        def selection(tables: str) -> Sql:
+            return self._selection(sheet, query, tables=tables)
+
+        found = facet(asked, kinds, selection, whole, query.facet_values_max)
+        rows = self._all(found.text, found.values)
+        return FacetCounts(tuple(FacetValue(*row[:3]) for row in rows), rows[0][3] if rows else 0)
 
     def search(
         self, sheets: Sequence[str], match: str, limit: int, after: tuple[SortValue, ...] | None
@@ -240,6 +268,8 @@ class Reader:
         """The best matches of several sheets, and whether more follow; `after` is (rank, sheet, path)."""
         self._totals.clear()
         query = Query(match=match)
+        if not limit:
+            return [], False
         found: list[tuple[str, Match]] = []
         count = 0
         for sheet in sheets:
@@ -268,7 +298,22 @@ class Reader:
         )
         return self._snippets.of(match, texts, self._refuse_when_late)
 
+    def _kinds_of(self, sheet: str, fields: Iterable[str]) -> Kinds:
+        """As `kinds`, and the path of records, which may be asked for like a field."""
+        return {**self.kinds(sheet, fields), PATH: frozenset({"string"})}
+
+    def _fields_below(self, sheet: str, field: str) -> list[str]:
+        """Some of the fields in a table, those that can be counted."""
+        select = (
+            "SELECT DISTINCT field FROM livesheets_fields"
+            " WHERE sheet = ? AND field > ? AND field < ? AND kind NOT IN ('table', 'null') LIMIT ?"
+        )
+        named = (sheet, f"{field}.", f"{field}/", FIELDS_NAMED_MAX)  # the slash comes after the dot
+        return [name for (name,) in self._all(select, named)]
+
     def _has_index(self, sheet: str, field: str) -> bool:
+        if field == PATH:
+            return False
         select = "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND instr(sql, ?)"
         return bool(self._one(select, [f" ON {self._tables[sheet]} ({json_path(field)},"]))
 
@@ -283,11 +328,10 @@ class Reader:
 
     def _sorted_page(self, sheet: str, query: Query, condition: Sql, order: Order) -> list[Row]:
         found = self._selection(sheet, query, condition)
-        keys = ", ".join(key for key, _ in order.keys)
         rows: list[Row] = []
-        for part, own in [(Sql("1"), order)] if query.after is None else order.after(query.after):
+        for part, own in [(Sql("1"), order)] if query.after is None else order.behind(query.after):
             select = (
-                f"SELECT path, blob, record, {keys} {found.text} AND ({part.text})"
+                f"SELECT path, blob, record, {order.columns} {found.text} AND ({part.text})"
                 f" ORDER BY {own.text} LIMIT ?"
             )
             values = [*found.values, *part.values, query.limit + 1 - len(rows)]
@@ -299,7 +343,7 @@ class Reader:
     def _selection(self, sheet: str, query: Query, condition: Sql | None = None, tables: str = "") -> Sql:
         """FROM and WHERE for everything that the query finds."""
         if condition is None:
-            condition = conditions(query.filters, self.kinds(sheet, _fields_of(query)))
+            condition = conditions(query.filters, self._kinds_of(sheet, query.fields))
         text = f"FROM {self._tables[sheet]} AS t{tables} WHERE {condition.text}"
         if query.match is None:
             return Sql(text, condition.values)
@@ -337,12 +381,6 @@ def _never() -> bool:
     return False
 
 
-def _fields_of(query: Query) -> Iterator[str]:
-    yield from (each.field for each in query.filters)
-    yield from (each.field for each in query.sorts)
-    yield from query.facets
-
-
 def sortable(sorts: Sequence[Sort], indexed: Sequence[str]) -> bool:
     """Whether an index serves this order, so that a page of it is cheap."""
-    return not sorts or (len(sorts) == 1 and sorts[0].field in indexed)
+    return not sorts or (len(sorts) == 1 and sorts[0].field in (*indexed, PATH))

@@ -9,7 +9,7 @@ import apsw
 from reload.snapshot.tables.collisions import COLLISION_SCHEMA
 from reload.snapshot.tables.problems import PROBLEM_SCHEMA
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 APPLICATION_ID = 0x4C533031  # "LS01"
 TOKENIZER = "porter unicode61 remove_diacritics 2"
 
@@ -40,6 +40,12 @@ def json_path(field: str) -> str:
     """A field as an SQL expression on a record; only names that match FIELD_NAME may be asked for."""
     path = "$" + "".join(f'."{key}"' for key in field.split("."))
     return "json_extract(record, '" + path.replace("'", "''") + "')"
+
+
+def stored_sort_key(field: str) -> str:
+    """The key by which a field with a declared index is sorted, as an SQL expression on a record."""
+    key = field.replace("'", "''")
+    return f"json_extract(keys, '$.\"{key}\"')"
 
 
 def below(folder: str) -> tuple[str, str]:

@@ -14,7 +14,8 @@ from reload.records.record import Record, Shape, shape_of
 from reload.records.sheet import Sheet
 from reload.snapshot.tables.collisions import Collisions
 from reload.snapshot.tables.fields import FieldCounts
-from reload.snapshot.tables.format import TOKENIZER, below, free_table, json_path, quoted
+from reload.snapshot.tables.format import TOKENIZER, below, free_table, json_path, quoted, stored_sort_key
+from reload.snapshot.tables.sort_keys import sort_keys
 
 _BULK_HASH_BYTES = 16 << 20
 
@@ -44,6 +45,7 @@ class RecordTable:
         self._db = db
         self._fields = fields
         self._collisions = collisions
+        self._insert = f"INSERT INTO {self.quoted} (path, blob, record, text, keys) VALUES (?, ?, ?, ?, ?)"
         self._indexed_id = 0  # the last row of a bulk load whose text can be searched
 
     @classmethod
@@ -55,7 +57,7 @@ class RecordTable:
         made = cls(db, sheet, table, fields, collisions)
         db.execute(
             f"CREATE TABLE {made.quoted} (id INTEGER PRIMARY KEY, path TEXT NOT NULL, blob TEXT NOT NULL,"
-            " record TEXT NOT NULL, text TEXT NOT NULL)"
+            " record TEXT NOT NULL, text TEXT NOT NULL, keys TEXT)"
         )
         db.execute(
             f"CREATE VIRTUAL TABLE {made._fts} USING fts5("
@@ -74,6 +76,9 @@ class RecordTable:
         for number, field in enumerate(self.sheet.index):
             index = quoted(f"{self._name}/index/{number}")
             self._db.execute(f"CREATE INDEX {index} ON {self.quoted} ({json_path(field)}, path)")
+            sorts = quoted(f"{self._name}/sort/{number}")
+            keys = f"{stored_sort_key(field)}, {json_path(field)}, path"
+            self._db.execute(f"CREATE INDEX {sorts} ON {self.quoted} ({keys})")
         self._collisions.list_all(self.sheet, self.quoted)
 
     def drop(self) -> None:
@@ -100,10 +105,9 @@ class RecordTable:
 
     def load(self, records: Iterable[Record]) -> int:
         """Add records in bulk before there are indexes; how many there were."""
-        insert = f"INSERT INTO {self.quoted} (path, blob, record, text) VALUES (?, ?, ?, ?)"
         shapes: Counter[Shape] = Counter()
         paths: list[str] = []
-        self._db.executemany(insert, _rows(records, shapes, paths))
+        self._db.executemany(self._insert, self._rows(records, shapes, paths))
         self._collisions.load(self.sheet.name, paths)
         for shape, count in shapes.items():
             self._fields.add(self.sheet.name, shape, count)
@@ -120,8 +124,7 @@ class RecordTable:
         """Add or replace one record."""
         old = self._row(record.path)
         if old is None:
-            insert = f"INSERT INTO {self.quoted} (path, blob, record, text) VALUES (?, ?, ?, ?)"
-            self._db.execute(insert, (record.path, record.blob, record.json, record.text))
+            self._db.execute(self._insert, self._row_of(record))
             self._index_text(self._db.last_insert_rowid(), record.text)
             self._add_to_count(1)
             self._collisions.come(self.sheet, record.path)
@@ -129,8 +132,8 @@ class RecordTable:
         else:
             row_id, blob, json, text = old
             self._unindex_text(row_id, text)
-            update = f"UPDATE {self.quoted} SET blob = ?, record = ?, text = ? WHERE id = ?"
-            self._db.execute(update, (record.blob, record.json, record.text, row_id))
+            update = f"UPDATE {self.quoted} SET blob = ?, record = ?, text = ?, keys = ? WHERE id = ?"
+            self._db.execute(update, (*self._row_of(record)[1:], row_id))
             self._index_text(row_id, record.text)
             self._fields.add(self.sheet.name, shape_of(orjson.loads(json)), -1)
             changes.modified += (blob, json) != (record.blob, record.json)
@@ -159,6 +162,17 @@ class RecordTable:
         select = f"SELECT path, blob FROM {self.quoted} WHERE path > ? AND path < ?"
         return [(str(path), str(blob)) for path, blob in self._db.execute(select, below(folder))]
 
+    def _rows(
+        self, records: Iterable[Record], shapes: Counter[Shape], paths: list[str]
+    ) -> Iterator[tuple[Any, ...]]:
+        for record in records:
+            shapes[record.shape] += 1
+            paths.append(record.path)
+            yield self._row_of(record)
+
+    def _row_of(self, record: Record) -> tuple[Any, ...]:
+        return record.path, record.blob, record.json, record.text, sort_keys(record.json, self.sheet.index)
+
     def _row(self, path: str) -> tuple[int, str, str, str] | None:
         select = f"SELECT id, blob, record, text FROM {self.quoted} WHERE path = ?"
         return next(iter(self._db.execute(select, (path,))), None)
@@ -173,10 +187,3 @@ class RecordTable:
     def _add_to_count(self, records: int) -> None:
         update = "UPDATE livesheets_sheets SET records = records + ? WHERE name = ?"
         self._db.execute(update, (records, self.sheet.name))
-
-
-def _rows(records: Iterable[Record], shapes: Counter[Shape], paths: list[str]) -> Iterator[tuple[Any, ...]]:
-    for record in records:
-        shapes[record.shape] += 1
-        paths.append(record.path)
-        yield record.path, record.blob, record.json, record.text

@@ -99,8 +99,11 @@ SCHEMAS: Final[Mapping[str, Any]] = {
     ),
     "Facets": {
         "type": "object",
-        "additionalProperties": array(
-            obj({"value": {"type": ["string", "number", "boolean"]}, "count": _COUNT})
+        "additionalProperties": obj(
+            {
+                "values": array(obj({"value": {"type": ["string", "number", "boolean"]}, "count": _COUNT})),
+                "distinct": _COUNT,
+            }
         ),
     },
     "Sheets": obj(

@@ -24,7 +24,7 @@ API_VERSION: Final = "1"
 # The document is kept with the snapshot, so it stays well below what is kept: sheets beyond these are
 # described by one path for all, fields beyond these still work.
 SHEETS_MAX: Final = 60
-FIELDS_MAX: Final = 400
+FIELDS_MAX: Final = 300
 SHEET_FIELDS_MAX: Final = 40
 EXAMPLES_LOOKED_AT: Final = 10
 

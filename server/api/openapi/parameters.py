@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from reload.snapshot.query.query import LIMIT_DEFAULT, LIMIT_MAX, Kinds
-from server.api.parameters import CURSOR_CHARACTERS_MAX, RESERVED, VALUE_CHARACTERS_MAX
+from reload.snapshot.query.query import (
+    DATE_PARTS,
+    FACET_VALUES_DEFAULT,
+    FACET_VALUES_MAX,
+    LIMIT_DEFAULT,
+    LIMIT_MAX,
+    PATH,
+    Kinds,
+)
+from server.api.cursors import CURSOR_CHARACTERS_MAX
+from server.api.filters import RESERVED
+from server.api.parameters import VALUE_CHARACTERS_MAX
 
 Parameter = dict[str, Any]
 
@@ -35,7 +45,7 @@ def in_header(name: str, meaning: str) -> Parameter:
 SHARED: Final[Mapping[str, Parameter]] = {
     "limit": in_query(
         "limit",
-        {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT},
+        {"type": "integer", "minimum": 0, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT},
         "How many items a page has at most.",
     ),
     "cursor": in_query(
@@ -48,6 +58,21 @@ SHARED: Final[Mapping[str, Parameter]] = {
         {"type": "string", "maxLength": VALUE_CHARACTERS_MAX},
         "Words to search for; the best match comes first unless `sort` is given.",
     ),
+    "facetLimit": in_query(
+        "facet_limit",
+        {"type": "integer", "minimum": 1, "maximum": FACET_VALUES_MAX, "default": FACET_VALUES_DEFAULT},
+        "How many values of each facet are listed at most, the most frequent first.",
+    ),
+    "facetExclude": in_query(
+        "facet_exclude",
+        {"type": "string", "const": "self"},
+        "Count each facet without the filters on its own field, as a form with several choices needs it.",
+    ),
+    "or": in_query("or", _TEXT, "Filters of which one must hold, such as `(stage=live,volunteers__gt=5)`."),
+    "and": in_query("and", _TEXT, "Filters that must all hold, written as in `or`."),
+    "path": in_query("path", _TEXT, "The record with this path; operators go with it as with a text field."),
+    "pathIn": in_query("path__in", _TEXT, "Paths, separated by commas."),
+    "pathStartswith": in_query("path__startswith", _TEXT),
     "ifNoneMatch": in_header("If-None-Match", "An ETag that is known: 304 if it is still the right one."),
     "range": in_header("Range", "One range of the bytes, such as `bytes=0-99`."),
     "ifRange": in_header("If-Range", "The ETag that `Range` is meant for."),
@@ -64,11 +89,21 @@ def of_fields(kinds: Kinds) -> Iterator[Parameter]:
     plain = [name for name in kinds if "," not in name]
     counted = [name for name in plain if kinds[name] - {"table", "null"}]
     if plain:
-        orders = [sign + name for name in plain for sign in ("", "-")]
-        yield _names("sort", orders, "The order; `-` before a field for descending.")
+        orders = [
+            f"{sign}{name}{suffix}"
+            for name in (*plain, *(() if PATH in plain else (PATH,)))
+            for sign in ("", "-")
+            for suffix in (("", ":binary") if "string" in kinds.get(name, ()) else ("",))
+        ]
+        yield _names("sort", orders, "The order; `-` before a field for descending, `:binary` by code point.")
         yield _names("fields", plain, "Only these fields of each record.")
     if counted:
-        yield _names("facet", counted, "Count the values of these fields among all records found.")
+        choices = [
+            name + suffix
+            for name in counted
+            for suffix in (("", *(f":{part}" for part in DATE_PARTS)) if "string" in kinds[name] else ("",))
+        ]
+        yield _names("facet", choices, "Count the values of these fields, or the years or months of dates.")
     filters: dict[str, Parameter] = {}
     for name, found in kinds.items():
         filters |= {each["name"]: each for each in _filters(name, found) if each["name"] not in kinds}
@@ -89,16 +124,18 @@ def _filters(name: str, kinds: frozenset[str]) -> Iterator[Parameter]:
         return
     yield in_query(f"{name}__eq", value)
     yield in_query(f"{name}__ne", _TEXT)
-    if value is _TEXT:
-        yield in_query(f"{name}__in", _TEXT, "Values, separated by commas.")
-    else:
-        listed = {"type": "array", "items": value, "minItems": 1}
-        yield in_query(f"{name}__in", listed, style="form", explode=False)
+    for operator in ("in", "nin"):
+        if value is _TEXT:
+            yield in_query(f"{name}__{operator}", _TEXT, "Values, separated by commas.")
+        else:
+            listed = {"type": "array", "items": value, "minItems": 1}
+            yield in_query(f"{name}__{operator}", listed, style="form", explode=False)
     if kinds & {"string", "number"}:
         for operator in _COMPARISONS:
             yield in_query(f"{name}__{operator}", _TEXT if "string" in kinds else {"type": "number"})
     if kinds & {"string", "array"}:
         yield in_query(f"{name}__contains", _TEXT)
+        yield in_query(f"{name}__icontains", _TEXT, "The same, whatever the case and the accents.")
     if "string" in kinds:
         yield in_query(f"{name}__startswith", _TEXT)
 

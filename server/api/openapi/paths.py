@@ -101,7 +101,8 @@ def _list(sheet: Described) -> Item:
     }
     parameters = [
         *sheet.parameters,
-        *references("q", "limit", "cursor", "ifNoneMatch"),
+        *references("q", "path", "pathIn", "pathStartswith", "or", "and", "limit", "cursor"),
+        *references("facetLimit", "facetExclude", "ifNoneMatch"),
         *of_fields(sheet.kinds),
     ]
     return _operations(

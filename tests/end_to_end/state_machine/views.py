@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from reload.snapshot.query.query import Filter, Query, Sort
+from reload.snapshot.query.query import Facet, Filter, Query, Sort
 from reload.snapshot.query.reader import Reader
 
 
@@ -17,7 +17,7 @@ def answers(reader: Reader) -> dict[str, Any]:
         found[sheet] = [
             count,
             *(reader.page(sheet, query)[0] for query in _queries(field)),
-            reader.facet(sheet, Query(), field),
+            reader.facet(sheet, Query(), Facet(field)),
         ]
     sheets = sorted(reader.counts)
     found["search"] = reader.search(sheets, "person OR begin", 50, None) if sheets else []

@@ -11,7 +11,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from reload.snapshot.query.query import Filter, Query, Sort
+from reload.snapshot.query.query import Facet, Filter, Query, Sort
 from reload.snapshot.query.reader import Reader
 from reload.snapshot.snapshot import CHEAP_ROWS_MAX, THREAD_READERS, Answer, Cache, Snapshot, Snapshots
 from reload.snapshot.state_file import Changes, StateFile
@@ -178,7 +178,7 @@ def test_a_reader_made_for_a_snapshot_that_retired_meanwhile_is_closed(state_fil
         (Query(sorts=(Sort("n", True),)), True),
         (Query(sorts=(Sort("m"),)), False),
         (Query(match="x"), False),
-        (Query(facets=("n",)), False),
+        (Query(facets=(Facet("n"),)), False),
         (Query(filters=(Filter("n", "eq", "1", "n"),)), False),
     ],
     ids=str,

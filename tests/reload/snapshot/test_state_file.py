@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from reload.errors import StateFileError
-from reload.snapshot.query.query import Query
+from reload.snapshot.query.query import Facet, Query
 from reload.snapshot.query.search import match_expression
 from reload.snapshot.state_file import Changes, StateFile
 from tests.gitrepo import GitRepo
@@ -227,7 +227,9 @@ def test_sheets_may_have_any_name_and_come_in_any_order(tmp_path: Path, order: s
         for number, name in enumerate(names):
             assert paths(reader, name, Query()) == [f"r{number}"]
             assert paths(reader, name, Query(match=f"word{number}")) == [f"r{number}"]
-            assert [each.value for each in reader.facet(name, Query(), "title")] == [f"word{number}"]
+            assert [each.value for each in reader.facet(name, Query(), Facet("title")).values] == [
+                f"word{number}"
+            ]
         hits, _ = reader.search(names, "word1 OR word2", 10, None)
         assert sorted(hit.row.path for hit in hits) == ["r1", "r2"]
 

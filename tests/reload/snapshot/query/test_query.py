@@ -12,14 +12,18 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from reload.snapshot.folding import fold, sort_key
+from reload.snapshot.query.conditions import conditions, without
 from reload.snapshot.query.query import (
     OPERATORS,
+    Condition,
+    Facet,
     Filter,
+    Group,
     InvalidQuery,
     Operator,
     Query,
     Sort,
-    conditions,
     require_field,
 )
 from tests.reload.columns import ABSENT, columns, numbers, reader_of, tables_of, texts
@@ -56,10 +60,15 @@ def holds(value: object, operator: Operator, text: str) -> bool:
     equal = any(same(member, text) for member in members)
     if operator in ("gt", "gte", "lt", "lte"):
         return _compares(value, operator, text)
+    among = any(same(member, part) for member in members for part in text.split(","))
+    folded = any(isinstance(member, str) and fold(member) == fold(text) for member in members)
     return {
         "eq": equal,
         "ne": not equal,
-        "in": any(same(member, part) for member in members for part in text.split(",")),
+        "in": among,
+        "nin": not among,
+        "icontains": (folded and isinstance(value, list))
+        or (isinstance(value, str) and fold(text) in fold(value)),
         "contains": (equal and isinstance(value, list)) or (isinstance(value, str) and text in value),
         "startswith": isinstance(value, str) and value.startswith(text),
         "exists": (value is not ABSENT) == (text == "true"),
@@ -124,9 +133,16 @@ def _rank(value: object) -> tuple[int, Any]:
     return 2, value if isinstance(value, str) else orjson.dumps(value).decode()
 
 
+def _place(sort: Sort, row: dict[str, Any]) -> tuple[Any, ...]:
+    """Where a row stands by one sort key."""
+    rank, value = _rank(row.get(sort.field, ABSENT))
+    natural = sort_key(value) if isinstance(value, str) and not sort.binary else ""
+    return rank, natural, value
+
+
 def _compare(sorts: Sequence[Sort], one: dict[str, Any], other: dict[str, Any]) -> int:
-    for sort in (*sorts, Sort("path", bool(sorts) and sorts[-1].descending)):
-        left, right = _rank(one.get(sort.field, ABSENT)), _rank(other.get(sort.field, ABSENT))
+    for sort in (*sorts, Sort("path", bool(sorts) and sorts[-1].descending, binary=True)):
+        left, right = _place(sort, one), _place(sort, other)
         if left != right:
             return (-1 if left < right else 1) * (-1 if sort.descending else 1)
     return 0
@@ -136,7 +152,9 @@ def _compare(sorts: Sequence[Sort], one: dict[str, Any], other: dict[str, Any]) 
 @given(
     columns=st.tuples(columns, columns),
     sorts=st.lists(
-        st.builds(Sort, st.sampled_from("vw"), st.booleans()), max_size=3, unique_by=lambda s: s.field
+        st.builds(Sort, st.sampled_from("vw"), st.booleans(), st.booleans()),
+        max_size=3,
+        unique_by=lambda s: s.field,
     ),
     index=st.sampled_from(((), ("v",), ("v", "w"))),
     limit=st.integers(1, 4),
@@ -175,7 +193,6 @@ def test_fields_of_tables_are_reached_with_dots() -> None:
         'v"',
         "v[0]",
         "v\\",
-        "path",
         "record",
         "V",
         "v.x",
@@ -190,7 +207,7 @@ def test_a_name_that_is_no_field_never_reaches_sql(name: str) -> None:
             lambda: reader.page("people", Query(filters=(Filter(name, "eq", "1", name),))),
             lambda: reader.page("people", Query(sorts=(Sort(name),))),
             lambda: reader.total("people", Query(filters=(Filter(name, "exists", "true", name),))),
-            lambda: reader.facet("people", Query(), name),
+            lambda: reader.facet("people", Query(), Facet(name)),
         ):
             with pytest.raises(InvalidQuery):
                 ask()
@@ -222,3 +239,97 @@ def test_a_value_that_no_record_could_have_is_refused_naming_the_parameter(
     with pytest.raises(InvalidQuery, match=f"^v__x: .*{reason}") as caught:
         conditions([Filter("v", operator, value, "v__x")], {"v": frozenset(kinds)})
     assert caught.value.parameter == "v__x"
+
+
+_filters = st.builds(
+    Filter,
+    st.sampled_from("vw"),
+    st.sampled_from(("eq", "ne", "nin", "icontains", "exists")),
+    texts,
+    st.just("p"),
+)
+_conditions: st.SearchStrategy[Condition] = st.recursive(
+    _filters,
+    lambda inner: st.builds(
+        Group, st.sampled_from(("or", "and")), st.lists(inner, min_size=1, max_size=3).map(tuple)
+    ),
+    max_leaves=8,
+)
+
+
+def fulfils(row: dict[str, Any], condition: Condition) -> bool:
+    """Whether a record fulfils a condition, read plainly."""
+    if isinstance(condition, Group):
+        every = [fulfils(row, each) for each in condition.conditions]
+        return any(every) if condition.operator == "or" else all(every)
+    text = condition.value if condition.operator != "exists" else "true"
+    return holds(row.get(condition.field, ABSENT), condition.operator, text)
+
+
+def asked_of(condition: Condition) -> Condition:
+    """The same with values that `exists` takes."""
+    if isinstance(condition, Group):
+        return Group(condition.operator, tuple(map(asked_of, condition.conditions)))
+    value = condition.value if condition.operator != "exists" else "true"
+    return Filter(condition.field, condition.operator, value, condition.parameter)
+
+
+@settings(max_examples=examples(100))
+@given(
+    st.lists(texts, min_size=1, max_size=6),
+    st.lists(texts, min_size=1, max_size=6),
+    st.lists(_conditions, max_size=3),
+)
+def test_groups_find_what_a_plain_reading_finds(
+    first: list[str], second: list[str], asked_for: list[Condition]
+) -> None:
+    rows = [{"v": v, "w": w} for v, w in zip(first, second, strict=False)]
+    with reader_of(rows) as reader:
+        found = paths(reader, "people", Query(filters=tuple(map(asked_of, asked_for))))
+    expected = [str(n) for n, row in enumerate(rows) if all(fulfils(row, each) for each in asked_for)]
+    assert found == expected
+
+
+def test_the_path_is_filtered_and_sorted_like_a_field() -> None:
+    with reader_of([{"v": number, "path": "none"} for number in range(12)]) as reader:
+
+        def asked_by(operator: Operator, value: str) -> list[str]:
+            return paths(reader, "people", Query(filters=(Filter("path", operator, value, "path"),)))
+
+        assert asked_by("in", "3,5,none") == ["3", "5"]
+        assert asked_by("startswith", "1") == ["1", "10", "11"]
+        assert asked_by("gt", "8") == ["9"]
+        backwards = paths(reader, "people", Query(sorts=(Sort("path", True),), limit=5))
+        assert backwards == sorted(map(str, range(12)), reverse=True)
+
+
+def test_texts_are_sorted_as_people_expect_and_by_code_point_when_asked() -> None:
+    titles = ["Zoo", "item 10", "apple", "Banana", "item 9", "\u00c4pfel", "zebra", "\u00e9clair", "item 010"]
+    natural = [
+        "\u00c4pfel",
+        "apple",
+        "Banana",
+        "\u00e9clair",
+        "item 9",
+        "item 010",
+        "item 10",
+        "zebra",
+        "Zoo",
+    ]
+    tables = [{"t": title} for title in titles]
+    for index in ((), ("t",)):
+        with reader_of(tables, index) as reader:
+
+            def ordered(sort: Sort) -> list[str]:
+                found = paths(reader, "people", Query(sorts=(sort,), limit=2))
+                return [titles[int(path)] for path in found]
+
+            assert ordered(Sort("t")) == natural
+            assert ordered(Sort("t", True)) == natural[::-1]
+            assert ordered(Sort("t", binary=True)) == sorted(titles)
+
+
+def test_a_condition_on_other_fields_stays_where_one_field_is_left_out() -> None:
+    own, other = Filter("v", "eq", "1", "v"), Filter("w", "eq", "1", "w")
+    groups = (Group("or", (own, own)), Group("or", (own, other)), own, other)
+    assert without(groups, "v") == (groups[1], other)

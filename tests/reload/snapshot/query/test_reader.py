@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
 import pytest
 
-from reload.snapshot.query.query import Filter, InvalidQuery, Query, Sort, SortValue
+from reload.snapshot.query.query import Facet, Filter, InvalidQuery, Query, Sort, SortValue
 from reload.snapshot.query.reader import QueryTooSlow, Reader, sortable
 from tests.reload.engine import all_rows, asked, paths, sheet_of, store_of
 
@@ -33,7 +34,7 @@ SLOW: dict[str, Callable[[Reader], object]] = {
     "sort": lambda reader: reader.page("people", Query(sorts=(Sort("title"),))),
     "filter": lambda reader: reader.page("people", Query(filters=(Filter("m", "gt", "5", "m"),))),
     "total": lambda reader: reader.total("people", Query(filters=(Filter("m", "gt", "1", "m"),))),
-    "facet": lambda reader: reader.facet("people", Query(), "title"),
+    "facet": lambda reader: reader.facet("people", Query(), Facet("title")),
     "ranked": lambda reader: reader.page("people", Query(match="common")),
     "search": lambda reader: reader.search(["people"], "common", 10, None),
     "search total": lambda reader: reader.search_total(["people"], "common"),
@@ -127,7 +128,7 @@ def test_totals_are_of_all_pages_together(reader: Reader) -> None:
 
 def test_facets_count_what_the_query_finds(reader: Reader) -> None:
     query = Query(match="food", filters=(Filter("m", "eq", "1", "m"),))
-    counted = {each.value: each.count for each in reader.facet("people", query, "n")}
+    counted = {each.value: each.count for each in reader.facet("people", query, Facet("n")).values}
     rows = all_rows(reader, "people", Query(query.filters, query.match, limit=1000))
     assert sum(counted.values()) == len(rows) == reader.total("people", query)
 
@@ -151,21 +152,32 @@ def plans_of(state: Path, ask: Callable[[Reader], object]) -> list[str]:
     return plans
 
 
-@pytest.mark.parametrize("after", [None, (3, "r100"), (None, "r100")])
+@pytest.mark.parametrize(
+    ("sort", "index", "value"),
+    [
+        (Sort("n"), "index/0", 3),
+        (Sort("day"), "sort/1", "2024-01-05"),
+        (Sort("day", binary=True), "index/1", "2024-01-05"),
+    ],
+)
 @pytest.mark.parametrize("descending", [False, True])
 def test_a_page_by_an_indexed_field_is_a_walk_along_the_index(
-    state: Path, descending: bool, after: tuple[int | None, str] | None
+    state: Path, sort: Sort, index: str, value: SortValue, descending: bool
 ) -> None:
-    query = Query(sorts=(Sort("n", descending),), after=after, limit=1000)
-    for plan in plans_of(state, lambda reader: reader.page("people", query)):
-        assert "USING INDEX people/index/0" in plan
-        assert "TEMP B-TREE" not in plan
+    sorts = (replace(sort, descending=descending),)
+    for after in (None, (value, "r100"), (None, "r100")):
+        query = Query(sorts=sorts, after=after, limit=1000)
+        plans = plans_of(state, lambda reader, query=query: reader.page("people", query))  # type: ignore[misc]
+        assert any(f"USING INDEX people/{index}" in plan for plan in plans) or after == (None, "r100")
+        for plan in plans:
+            assert "USING INDEX people/" in plan
+            assert "TEMP B-TREE" not in plan
 
 
 def test_other_questions_that_an_index_answers(state: Path) -> None:
     (plan,) = plans_of(state, lambda reader: reader.page("people", Query(after=("r100",))))
     assert plan == "SEARCH t USING INDEX people/path (path>?)"
-    (plan,) = plans_of(state, lambda reader: reader.facet("people", Query(), "day"))
+    (plan,) = plans_of(state, lambda reader: reader.facet("people", Query(), Facet("day")))
     assert "SCAN t USING INDEX people/index/1" in plan
     starts = Query(filters=(Filter("day", "startswith", "2024-01-0", "day"),))
     (plan,) = plans_of(state, lambda reader: reader.total("people", starts))
