@@ -31,6 +31,8 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 PROBLEMS_MAX = 100
+# What stands before the first problem in the words of a rejection.
+FIRST = ", first "
 # What is longer loses its middle: a message quotes names and values, which may be as large as a file.
 MESSAGE_CHARACTERS_MAX = 1_000
 PATH_CHARACTERS_MAX = 4_096  # any path that a file system knows
@@ -155,7 +157,7 @@ class DataRejected(ReloadError):
         self.counts = dict(counts) if counts is not None else {"": len(problems)}
         self.total = sum(self.counts.values())
         files = "1 problem" if self.total == 1 else f"{self.total} problems"
-        super().__init__(f"commit {commit[:12]} cannot be served: {files}, first {self.problems[0]}")
+        super().__init__(f"commit {commit[:12]} cannot be served: {files}{FIRST}{self.problems[0]}")
 
 
 class DeletionsHeld(ReloadError):
@@ -166,8 +168,10 @@ class DeletionsHeld(ReloadError):
     def __init__(self, commit: str, removed: Mapping[str, tuple[int, int]]) -> None:
         self.commit = commit
         self.removed = dict(removed)
-        counts = ", ".join(f"{gone} of {before} in {name}" for name, (gone, before) in removed.items())
-        super().__init__(f"commit {commit[:12]} removes {counts} records and waits for consent")
+        counts = ", ".join(
+            f"{gone} of {before} records of {name}" for name, (gone, before) in removed.items()
+        )
+        super().__init__(f"commit {commit[:12]} removes {counts}, and waits for consent")
 
 
 class BuildFailed(ReloadError):

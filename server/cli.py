@@ -85,7 +85,7 @@ def _listen_address(text: str) -> str:
         raise typer.BadParameter(f"it {error}") from None
 
 
-@app.command()
+@app.command(short_help="Serve a repository, or a folder of your own.")
 def serve(
     folder: Annotated[
         Path | None,
@@ -112,8 +112,15 @@ def serve(
     elif uncommitted:
         raise typer.BadParameter("--uncommitted needs a FOLDER")
     else:
-        settings = _settings(required=("CFP_DATA_REPO_PATH",))
-        run_server(replace(settings, **changed), lambda _: None)
+        settings = replace(_settings(required=("CFP_DATA_REPO_PATH",)), **changed)
+        run_server(settings, lambda bound: _tell_address(settings, bound))
+
+
+def _tell_address(settings: Settings, port: int) -> None:
+    """Tell a person where the server is; a program knows."""
+    if sys.stdout.isatty():
+        url = _local_url(settings.host, port)
+        out().print(f"Livesheets {__version__} at {url} (page /, API /api, reference /docs)")
 
 
 def _serve_folder(path: Path, changed: dict[str, Any], *, uncommitted: bool) -> None:
@@ -130,7 +137,7 @@ def _serve_folder(path: Path, changed: dict[str, Any], *, uncommitted: bool) -> 
     run_server(settings, lambda bound: served.announce(_local_url(settings.host, bound)), served.watch())
 
 
-@app.command()
+@app.command(short_help="Serve sample data, without any set-up.")
 def demo(
     port: Annotated[int, typer.Option(help="Port, 0 for any free one.", min=0, max=65535)] = 8080,
     folder: Annotated[Path, typer.Option("--dir", help="Where the sample data lives.")] = DEFAULT_FOLDER,
@@ -162,7 +169,7 @@ def demo(
     run_server(_settings(demo_settings(made, os.environ, port)), announce)
 
 
-@app.command()
+@app.command(short_help="Have a running server read the branch again.")
 def reload(
     commit: Annotated[str, typer.Option(help="A commit that must be served afterwards, 4 to 64 hex.")] = "",
     url: Url = "",
@@ -188,7 +195,7 @@ def reload(
     out().print(outcome_view(reply.document))
 
 
-@app.command()
+@app.command(short_help="Show what a running server serves.")
 def status(
     url: Url = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the status document as it is.")] = False,
@@ -212,7 +219,7 @@ def status(
     raise typer.Exit(0 if reply.document["fresh"] else FAILED)
 
 
-@app.command()
+@app.command(short_help="Find what the server would refuse.")
 def check(
     repository: Annotated[
         Path, typer.Argument(metavar="[REPO]", help="A git repository, bare or not.")
@@ -248,7 +255,7 @@ def check(
     _print_report(report, form, held_counts=settings.mass_delete == "hold", strict=strict)
 
 
-@app.command()
+@app.command(short_help="Check settings, repository and remote.")
 def doctor() -> None:
     """Check settings, repository, remote, permissions and versions, and say how to fix each fault."""
     from server.commands.doctor.doctor import examine

@@ -9,7 +9,7 @@ import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import structlog
 from tornado.ioloop import PeriodicCallback
@@ -20,6 +20,7 @@ from reload.lane.branch import Branch
 from reload.lane.outcome import Outcome, Trigger
 from reload.records.policy import DataPolicy, Invalid, SchemaUse
 from reload.repository.clone_folder import CloneFolder
+from server import __version__
 from server.api.read_api import ReadApi
 from server.application import LivesheetsApplication
 from server.auth.authenticator import make_authenticator
@@ -34,7 +35,7 @@ from server.http.metrics import ConnectionMetrics, QuestionMetrics
 from server.http.peers import Peers
 from server.http.refusals import QuestionRefusals
 from server.http.slow_clients import Later, SlowClients
-from server.operations.advice import why_not_ready
+from server.operations.advice import advice_on, why_not_ready
 from server.operations.gauges import Gauges
 from server.operations.logs.logs import Logs
 from server.operations.metrics import Metrics
@@ -113,6 +114,7 @@ class Service:
             origins=Origins(settings.cors_origins),
             peers=peers,
             slow_clients=SlowClients(loop.call_later, connections),
+            logs_peers=settings.log_peers == "on",
         )
         authenticator = make_authenticator(settings, peers, registry, loop.call_later)
         self.app = LivesheetsApplication(
@@ -211,20 +213,27 @@ def log_reload(outcome: Outcome) -> None:
         "trigger": outcome.trigger.value,
         "outcome": outcome.outcome,
         "old_commit": outcome.old_commit,
-        "new_commit": outcome.new_commit,
         "ms": outcome.duration_ms,
         "phases_ms": dict(outcome.phases_ms),
     }
     if outcome.ok:
         event = "reload.unchanged" if outcome.no_changes else "reload.swapped"
-        log.info(
-            event,
-            changes={n: [c.added, c.modified, c.removed] for n, c in outcome.changes.items()},
-            **values,
-        )
+        changes = {n: [c.added, c.modified, c.removed] for n, c in outcome.changes.items()}
+        log.info(event, changes=changes, new_commit=outcome.new_commit, **values)
     else:
-        problems = [str(problem) for problem in outcome.problems]
-        log.error("reload.failed", error=str(outcome.error), problems=problems[:20], **values)
+        log.error("reload.failed", **_failure(outcome), **values)
+
+
+def _failure(outcome: Outcome) -> dict[str, Any]:
+    """Why a reload failed, which commit was refused, and what to do."""
+    error = outcome.error
+    return {
+        "error": str(error),
+        "reason": getattr(error, "reason", ""),
+        "refused_commit": getattr(error, "commit", None) or getattr(error, "remote_commit", None),
+        "next_step": advice_on(outcome.outcome).next_step,
+        "problems": [str(problem) for problem in outcome.problems[:20]],
+    }
 
 
 def _policy(settings: Settings) -> Policy:
@@ -264,7 +273,7 @@ async def run(service: Service, announce: Callable[[int], None]) -> None:
     loop.add_signal_handler(signal.SIGHUP, hang_up)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    log.info("server.started", port=port, pid=os.getpid())
+    log.info("server.started", port=port, pid=os.getpid(), version=__version__)
     announce(port)
     # What is here now stays to the end: a full collection, which holds the loop, need not look at it.
     gc.freeze()

@@ -13,8 +13,16 @@ from difflib import get_close_matches
 from itertools import islice
 
 from reload.build.findings import is_utf8
+from reload.records import toml
 from reload.records.schema import locate
-from reload.records.sheet import DEFINITIONS_FOLDER, Sheet, definition_path, is_reserved, sheet_name
+from reload.records.sheet import (
+    DEFINITIONS_FOLDER,
+    LIVESHEETS_KEYS,
+    Sheet,
+    definition_path,
+    is_reserved,
+    sheet_name,
+)
 from reload.repository.repository import Repository
 from reload.snapshot.state_file import StateFile
 from reload.snapshot.tables.problems import Listed
@@ -27,6 +35,7 @@ NO_SHEETS = (
     "the commit defines no sheet, so nothing is served. A sheet is a file .gitsheets/NAME.toml"
     ' with [gitsheet] and path = "${{ slug }}", the path of its records below root'
 )
+_RECORD_ENDING = ".toml"
 _DEFINITION_ENDINGS = (".yaml", ".yml", ".json", ".tml", ".txt")
 # What people write who know other templates: {{ slug }}, ${ slug }, {slug}, <slug>, :slug, %slug%.
 _OTHER_TEMPLATE = re.compile(r"\$?\{{1,2}\s*([\w.-]+)\s*\}{1,2}|<([\w.-]+)>|(?:^|/):([\w.-]+)|%([\w.-]+)%")
@@ -68,7 +77,7 @@ def empty_sheet(sheet: Sheet, files: Iterable[str], folders: Iterable[str]) -> s
     found = list(islice(files, FILES_MAX))
     if not found:
         return _no_root(sheet, folders)
-    if any(_is_record(sheet, file) for file in found):
+    if any(is_record(sheet, file) for file in found):
         return None
     fitting = [file for file in found if file.endswith(sheet.extension)]
     if not fitting:
@@ -85,12 +94,36 @@ def list_layout(
     Where all sheets have records, no definition changed and nothing was listed, git is not asked.
     """
     sheets = state_file.sheets
+    unused = list(_unused_fields(state_file))
     empty = [sheet for name, sheet in sheets.items() if not state_file.count(name)]
     defined_again = changed is None or any(path.startswith(DEFINITIONS_FOLDER) for path in changed)
-    if sheets and not empty and not defined_again and not state_file.problems.has_kind("layout"):
+    if sheets and not (empty or unused or defined_again) and not state_file.problems.has_kind("layout"):
         return
     state_file.problems.forget_kind("layout")
-    state_file.problems.add(sorted(_found(repository, sheets, commit, empty), key=_position))
+    found = [*_found(repository, sheets, commit, empty), *_unknown_keys(sheets.values()), *unused]
+    state_file.problems.add(sorted(found, key=_position))
+
+
+def _unused_fields(state_file: StateFile) -> Iterator[Listed]:
+    """The fields that a sheet names for search or an index, and that none of its records has."""
+    for name, sheet in state_file.sheets.items():
+        if not (sheet.search or sheet.index) or not state_file.count(name):
+            continue
+        for key, fields in (("search", sheet.search or ()), ("index", sheet.index)):
+            for field in fields:
+                if field != sheet.body and not state_file.has_field(name, field):
+                    yield _of_definition(sheet, key, f"livesheets.{key}: no record has a field {field!r}")
+
+
+def _unknown_keys(sheets: Iterable[Sheet]) -> Iterator[Listed]:
+    """What is written in the table [livesheets] and means nothing."""
+    for sheet in sheets:
+        for key in toml.parse(sheet.definition).get("livesheets", {}):
+            if key in LIVESHEETS_KEYS:
+                continue
+            close = get_close_matches(key, LIVESHEETS_KEYS, n=1)
+            meant = f": did you mean {close[0]!r}?" if close else f"; known are {', '.join(LIVESHEETS_KEYS)}"
+            yield _of_definition(sheet, key, f"livesheets.{key} is not known{meant}")
 
 
 def _found(
@@ -99,7 +132,8 @@ def _found(
     for path, message in unread_definitions(_files(repository, commit, DEFINITIONS_FOLDER.rstrip("/"))):
         yield Listed("", "layout", path, 0, 0, message)
     if not sheets:
-        yield Listed("", "layout", DEFINITIONS_FOLDER, 0, 0, NO_SHEETS)
+        files = _files(repository, commit, "")
+        yield Listed("", "layout", DEFINITIONS_FOLDER, 0, 0, f"{NO_SHEETS}{_proposal(files)}")
     hints = {name: hint for name, sheet in sheets.items() if (hint := template_hint(sheet.path))}
     for name, hint in hints.items():
         yield _of_definition(sheets[name], "path", hint)
@@ -113,6 +147,18 @@ def _found(
         reason = empty_sheet(sheet, files, folders or ())
         if reason is not None:
             yield _of_definition(sheet, "path" if files else "root", reason)
+
+
+def _proposal(files: Iterable[str]) -> str:
+    """The definition that would serve the folder with the most records, as the end of a message."""
+    folders = Counter(file.rpartition("/")[0] for file in files if file.endswith(_RECORD_ENDING))
+    if not folders:
+        return ""
+    folder, count = folders.most_common(1)[0]
+    name = folder.rpartition("/")[2] or "records"
+    root = f' and root = "{folder}"' if folder else ""
+    counted = "1 .toml file" if count == 1 else f"{count} .toml files"
+    return f". {folder or 'The top folder'} holds {counted}: call it .gitsheets/{name}.toml{root}"
 
 
 def _files(repository: Repository, commit: str, folder: str) -> list[str]:
@@ -133,7 +179,8 @@ def _position(listed: Listed) -> tuple[str, str, str]:
     return listed.sheet, listed.path, listed.message
 
 
-def _is_record(sheet: Sheet, file: str) -> bool:
+def is_record(sheet: Sheet, file: str) -> bool:
+    """Whether a file, relative to a sheet's root, is in the place of a record."""
     place = sheet.place(file, lambda _: False)
     return place is not None and place.record is not None and place.attachment is None
 

@@ -8,14 +8,15 @@ from collections.abc import Iterator
 
 
 class Phases:
-    """Milliseconds by phase: `with phases("fetch"):` adds to one."""
+    """Milliseconds by phase: `with phases("fetch"):` adds to one, which is `current` meanwhile."""
 
     def __init__(self) -> None:
         self.ms: dict[str, float] = {}
+        self.current = ""
 
     @contextlib.contextmanager
     def __call__(self, name: str) -> Iterator[None]:
-        begun = time.perf_counter()
+        begun, self.current = time.perf_counter(), name
         try:
             yield
         finally:

@@ -25,7 +25,8 @@ YAML_IS_BODY = (
     " write it as TOML between lines of +++"
 )
 _YAML_FRONT_MATTER = re.compile(
-    rb"(?:\xef\xbb\xbf)?---[ \t]*\r?\n[^\n]*:[^\n]*\n(?:[^\n]*\n)*?---[ \t]*\r?(?:\n|\Z)"
+    rb"(?:\xef\xbb\xbf)?---[ \t]*\r?\n(?:[ \t]*(?:#[^\n]*)?\r?\n)*(?:-[ \t]|[^\n]*:)[^\n]*\n"
+    rb"(?:[^\n]*\n)*?(?:---|\.\.\.)[ \t]*\r?(?:\n|\Z)"
 )
 
 

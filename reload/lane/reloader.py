@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,6 +34,14 @@ REBUILD_FIRST_S = 2.0
 REBUILD_MAX_S = 60.0
 
 Observer = Callable[[Outcome], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The reload that runs: since when, and what it is doing."""
+
+    since: datetime
+    phases: Phases
 
 
 class NextReload:
@@ -76,6 +84,7 @@ class Reloader:
             at_once=True,
         )
         self._stopped = False
+        self.running: Running | None = None
         self.announced_retry_s = ANNOUNCED_RETRY_S
         self.on_progress: Callable[[int, int], None] = lambda done, total: None  # records of a full build
 
@@ -165,7 +174,7 @@ class Reloader:
     async def _outcome(self, asked: NextReload) -> Outcome:
         """Advance, and tell how that ended; never raises."""
         phases = Phases()
-        begun = time.perf_counter()
+        begun, self.running = time.perf_counter(), Running(datetime.now(UTC), phases)
         current = self._snapshots.current
         old = current.commit if current else None
         fetched = asked.fetch and self._clone.has_remote
@@ -182,6 +191,7 @@ class Reloader:
             failed = BuildFailed(f"{type(error).__name__}: {error}")
             failed.__cause__ = _without_frames(error)
             ending = {"outcome": failed.outcome, "error": failed}
+        self.running = None
         elapsed = round((time.perf_counter() - begun) * 1000, 3)
         ending |= {"remote_commit": self._clone.seen_remote_commit, "answered": self._clone.reached}
         return replace(outcome, duration_ms=elapsed, **ending)

@@ -203,6 +203,10 @@ def _format_of(table: object) -> tuple[str, str | None, str | None]:
     return kind, body, title
 
 
+# What the table [livesheets] may hold.
+LIVESHEETS_KEYS = ("search", "index")
+
+
 def _livesheets_of(table: object) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
     if table is None:
         return None, ()

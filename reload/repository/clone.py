@@ -59,8 +59,8 @@ class Clone:
 
     @property
     def branch(self) -> str | None:
-        """The branch that is served, None while that is not known yet."""
-        return self._opened.branch if self._opened is not None else None
+        """The branch that is served, None while the remote has not told its default branch."""
+        return self._opened.branch if self._opened is not None else self._folder.branch
 
     @property
     def has_remote(self) -> bool:

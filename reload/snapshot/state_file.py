@@ -137,6 +137,10 @@ class StateFile:
 
     # -- sheets ---------------------------------------------------------------------------------
 
+    def has_field(self, sheet: str, field: str) -> bool:
+        """Whether a record of a sheet has a field."""
+        return self._fields.has(sheet, field)
+
     def add_sheet(self, sheet: Sheet) -> None:
         """A new, empty table for a sheet; indexes come with `index_sheet`."""
         self._tables[sheet.name] = RecordTable.create(self._db, sheet, self._fields, self._collisions)

@@ -55,7 +55,7 @@ def sheets_document(
     }  # fmt: skip
     if notes:
         meta["notes"] = list(notes)
-    return orjson.dumps({"data": data, "meta": meta})
+    return orjson.dumps({"data": data, "meta": meta}, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def record_document(
@@ -69,7 +69,7 @@ def record_document(
             for a in attachments
         ]
         attached = orjson.dumps(files)
-    return b'{"data":{%b,"attachments":%b}}' % (_members(row, stale).encode(), attached)
+    return b'{"data":{%b,"attachments":%b}}\n' % (_members(row, stale).encode(), attached)
 
 
 def list_document(
@@ -89,7 +89,7 @@ def list_document(
         }
         for name, counts in facets.items()
     }
-    return b'{"data":[%b],"meta":%b,"facets":%b}' % (
+    return b'{"data":[%b],"meta":%b,"facets":%b}\n' % (
         items,
         orjson.dumps(meta),
         orjson.dumps(counted),
@@ -108,7 +108,7 @@ def search_document(hits: Iterable[Hit], meta: Mapping[str, Any], stale: Mapping
         )
         for hit in hits
     )
-    return b'{"data":[%b],"meta":%b}' % (items, orjson.dumps(meta))
+    return b'{"data":[%b],"meta":%b}\n' % (items, orjson.dumps(meta))
 
 
 def rfc3339(moment: Any) -> str:

@@ -166,7 +166,8 @@ class ReadDelegate(HTTPMessageDelegate):
         self._path, _, self._query = line.path.partition("?")
         self._headers = headers
         self._route = route
-        self._exchange = Exchange(context, line.method, self._path, headers)
+        remote_ip = str(cast("Any", connection).context.remote_ip)
+        self._exchange = Exchange(context, line.method, self._path, headers, remote_ip)
         self._snapshot: Snapshot | None = None
         self._etag: str | None = None
 
@@ -227,7 +228,14 @@ class ReadDelegate(HTTPMessageDelegate):
         if known is not None and self._etag in known:
             return Response(b"", 304, headers=[_VARIES])
         read = Read(
-            self._api, snapshot, self._method, self._path, self._query, self._uri, self._headers, self._peer
+            self._api,
+            snapshot,
+            self._method,
+            self._path,
+            self._query,
+            self._uri,
+            self._headers,
+            lambda: self._exchange.peer,
         )
         if (kept := read.kept()) is not None:
             return kept
@@ -291,11 +299,7 @@ class ReadDelegate(HTTPMessageDelegate):
     def _watch(self, sent: asyncio.Future[None], size: int) -> None:
         """Have the connection closed where the client does not take what was written."""
         stream = cast("HTTP1Connection", self._connection).stream
-        self._exchange.watch(stream, sent, self._peer, size)
-
-    def _peer(self) -> str:
-        context: Any = cast("HTTP1Connection", self._connection).context
-        return self._context.peers.of(str(context.remote_ip), self._headers)
+        self._exchange.watch(stream, sent, size)
 
     def _add_headers(self, response: Response) -> None:
         headers = response.headers

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from tornado.httputil import HTTPServerRequest
 
 from server.auth.attempts import Attempts
-from server.auth.credentials import KEY_HEADER, Credentials, read_credentials, shared_proofs
+from server.auth.credentials import KEY_HEADER, Credentials, password_proofs, read_credentials, shared_proofs
 from server.auth.forges import Forge
 from server.auth.keyring import Key, Keyring, keys_of
 from server.auth.metrics import CallerMetrics
@@ -75,10 +75,19 @@ class Authenticator:
         self._refusals = refusals
         self._now = now
 
-    def admit(self, request: HTTPServerRequest, request_id: str) -> Caller:
-        """The caller of an internal route, who must give the shared secret; raises Refused."""
+    def admit(self, request: HTTPServerRequest, request_id: str, *, as_password: bool = False) -> Caller:
+        """The caller of an internal route, who must give the shared secret; raises Refused.
+
+        With `as_password` it may be the password of HTTP Basic, for which a browser is asked.
+        """
         caller = self._caller(request, request_id)
-        return self._enter(caller, lambda: Credentials(tuple(shared_proofs(request.headers, self._keys))))
+        read = password_proofs if as_password else shared_proofs
+        try:
+            return self._enter(caller, lambda: Credentials(tuple(read(request.headers, self._keys))))
+        except Refused as refused:
+            if as_password and refused.code == "unauthorized":
+                refused.headers["WWW-Authenticate"] = 'Basic realm="Livesheets"'
+            raise
 
     def receive(self, request: HTTPServerRequest, request_id: str) -> Caller:
         """The caller of the webhook, who may also be a forge; raises Refused.

@@ -101,8 +101,15 @@ def _forge(headers: HTTPHeaders) -> Forge | None:
     return next((forge for name, forge in _TELLING if name in headers), None)
 
 
-def _azure(headers: HTTPHeaders, keys: Keyring) -> list[Proof]:
-    """The password of HTTP Basic, whatever the user, and the shared secret where that is given as well."""
+def password_proofs(headers: HTTPHeaders, keys: Keyring) -> list[Proof]:
+    """As `shared_proofs`, or the shared secret as the password of HTTP Basic; raises Malformed."""
+    if not _BASIC.match(headers.get(AUTHORIZATION, "")):
+        return shared_proofs(headers, keys)
+    return [Token(_password(headers), keys.of(keyring.SHARED))]
+
+
+def _password(headers: HTTPHeaders) -> bytes:
+    """The password of HTTP Basic, whatever the user."""
     given = _token(headers, AUTHORIZATION, _BASIC) or ""
     try:
         _, colon, password = base64.b64decode(given.encode(), validate=True).partition(b":")
@@ -110,7 +117,12 @@ def _azure(headers: HTTPHeaders, keys: Keyring) -> list[Proof]:
         colon = b""
     if not colon:
         raise Malformed(f"{AUTHORIZATION} is not the base64 of user:password")
-    proofs: list[Proof] = [Token(password, keys.of(keyring.AZURE))]
+    return password
+
+
+def _azure(headers: HTTPHeaders, keys: Keyring) -> list[Proof]:
+    """The password of HTTP Basic, and the shared secret where that is given as well."""
+    proofs: list[Proof] = [Token(_password(headers), keys.of(keyring.AZURE))]
     shared = _token(headers, KEY_HEADER, _VISIBLE)
     return proofs if shared is None else [*proofs, Token(_wire(shared), keys.of(keyring.SHARED))]
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Final
 
 from reload.build.deletions import mass_deletions
+from reload.build.layout import is_record
 from reload.build.scratch import build_from_scratch
 from reload.errors import DataRejected, Problem, RepositoryError
 from reload.records.policy import DataPolicy
-from reload.records.sheet import DEFINITIONS_FOLDER, sheet_name
+from reload.records.sheet import DEFINITIONS_FOLDER, Sheet, sheet_name
 from reload.repository.environment import ELSEWHERE
 from reload.repository.repository import Repository
 from reload.snapshot.query.reader import Reader
@@ -22,6 +23,8 @@ from reload.snapshot.state_file import Changes, StateFile
 from server.commands.pre_receive import TOLD_BY, incoming_objects, with_incoming
 
 NAMES_MAX: Final = 20
+# Of more sheets the whole working tree is looked at: a command line has an end.
+FOLDERS_MAX: Final = 200
 
 Progress = Callable[[int, int], None]
 
@@ -58,6 +61,7 @@ class Report:
     base: str | None = None
     difference: Mapping[str, SheetDifference] | None = None
     held: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    sheets: tuple[Sheet, ...] = ()
     uncommitted: tuple[str, ...] = ()
 
     @property
@@ -86,7 +90,7 @@ def check_repository(
         repository = Repository(place, "check", remote=False, timeout_s=0)
         try:
             report = _load(repository, commit, base_commit, policy, folder, progress)
-            return replace(report, uncommitted=_uncommitted(path) if ref == "HEAD" else ())
+            return replace(report, uncommitted=_uncommitted(path, report.sheets) if ref == "HEAD" else ())
         finally:
             repository.close()
 
@@ -130,7 +134,16 @@ def _report(repository: Repository, commit: str, base: str | None, policy: DataP
         quarantined=tuple(each.problem for each in listing.quarantined),
         shallow=(repository.git_dir / "shallow").exists(),
         base=base,
+        sheets=_sheets(file),
     )
+
+
+def _sheets(file: Path) -> tuple[Sheet, ...]:
+    state_file = StateFile.open(file)
+    try:
+        return tuple(state_file.sheets.values())
+    finally:
+        state_file.close()
 
 
 def _compared(report: Report, old: Path, new: Path) -> Report:
@@ -170,16 +183,28 @@ def _git_dir(path: Path) -> Path:
         raise RepositoryError(f"{path} is no git repository") from None
 
 
-def _uncommitted(path: Path) -> tuple[str, ...]:
-    """The definitions that a working tree has and HEAD has not, or not like that; none without one."""
-    command = ("status", "--porcelain", "-z", "--untracked-files=all", "--", f":(top){DEFINITIONS_FOLDER}")
+def _uncommitted(path: Path, sheets: Collection[Sheet]) -> tuple[str, ...]:
+    """The files that a working tree has and HEAD has not, or not like that; none without one.
+
+    Below the folders of `sheets` and the definitions; no folder is looked through that git ignores.
+    """
+    folders = (DEFINITIONS_FOLDER, *(sheet.root for sheet in sheets)) if len(sheets) < FOLDERS_MAX else ("",)
+    places = (f":(top,literal){each}" for each in folders)
+    command = ("status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", *places)
     try:
         entries = _git("--no-optional-locks", "-C", str(path), *command).split("\0")
     except _GitError:  # a bare repository
         return ()
-    # A definition that was deleted is what the commit still has; so is each one without a checkout.
-    changed = (entry[3:] for entry in entries if "D" not in entry[:2])
-    return tuple(sorted(path for path in changed if sheet_name(path)))
+    # What was deleted is what the commit still has; so is every file without a checkout.
+    changed = [entry[3:] for entry in entries if "D" not in entry[:2]]
+    return tuple(sorted(path for path in changed if sheet_name(path) or _is_record(path, sheets)))
+
+
+def _is_record(path: str, sheets: Collection[Sheet]) -> bool:
+    """Whether a file would be a record of a sheet."""
+    return any(
+        path.startswith(sheet.prefix) and is_record(sheet, path[len(sheet.prefix) :]) for sheet in sheets
+    )
 
 
 def _commit(git_dir: Path, ref: str, inherited: Collection[str]) -> str:

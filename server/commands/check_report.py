@@ -10,6 +10,7 @@ from server.commands.check import Report, SheetDifference
 from server.commands.display import place
 from server.operations.logs.printable import printable
 
+UNCOMMITTED_SHOWN_MAX = 20
 UNCOMMITTED = "not committed, so the server does not see it"
 _SIGNS = {"added": "+", "modified": "~", "removed": "-"}
 
@@ -20,16 +21,24 @@ def fails(report: Report, *, strict: bool) -> bool:
 
 
 def text_lines(report: Report) -> Iterator[str]:
-    """The report for people; problems as `path:line: message`."""
+    """The report for people; problems as `path:line: message`, with the column behind it."""
     for problem in report.problems:
-        yield printable(f"{place(problem.path, problem.line)}: {problem.message}")
+        yield _line(problem)
     for problem in report.quarantined:
-        yield printable(f"{place(problem.path, problem.line)}: in quarantine: {problem.message}")
+        yield _line(problem, "in quarantine: ")
     for problem in report.listed:
-        yield printable(f"{place(problem.path, problem.line)}: warning: {problem.message}")
-    for path in report.uncommitted:
+        yield _line(problem, "warning: ")
+    for path in report.uncommitted[:UNCOMMITTED_SHOWN_MAX]:
         yield printable(f"{path}: warning: {UNCOMMITTED}")
+    if (hidden := len(report.uncommitted) - UNCOMMITTED_SHOWN_MAX) > 0:
+        yield f"warning: {_counted(hidden, 'more file')} not committed"
     yield from _summary(report)
+
+
+def _line(problem: Problem, kind: str = "") -> str:
+    """A problem as `path:line: message`, which programs read, too."""
+    column = f" (column {problem.column})" if problem.column else ""
+    return printable(f"{place(problem.path, problem.line)}: {kind}{problem.message}{column}")
 
 
 def github_lines(report: Report) -> Iterator[str]:
@@ -41,7 +50,7 @@ def github_lines(report: Report) -> Iterator[str]:
         yield _annotation("error", problem)
     for problem in (*report.quarantined, *report.listed):
         yield _annotation("warning", problem)
-    for path in report.uncommitted:
+    for path in report.uncommitted[:UNCOMMITTED_SHOWN_MAX]:
         yield _annotation("warning", Problem(path, 0, 0, UNCOMMITTED))
     for name, (removed, before) in report.held.items():
         yield f"::error title=Livesheets::{_escaped(_held(name, removed, before))}"
@@ -72,9 +81,9 @@ def _summary(report: Report) -> Iterator[str]:
         more = f" ({hidden} more not shown)" if hidden else ""
         yield f"{_counted(report.total, 'problem')}{more}: the server would refuse commit {commit}"
     else:
-        counts = ", ".join(f"{count} {printable(name)}" for name, count in report.records.items())
+        counts = ", ".join(f"{printable(name)} {count}" for name, count in report.records.items())
         verdict = "held: commit {} waits" if report.held else "ok: commit {} can be served"
-        yield f"{verdict.format(commit)} ({counts or 'no sheets'})"
+        yield f"{verdict.format(commit)} ({f'records: {counts}' if counts else 'no sheets'})"
     yield f"policy: invalid={report.policy.invalid}, schema={report.policy.schema}"
     if report.listed_total:
         yield f"{_counted(report.listed_total, 'problem')} in what is served all the same"

@@ -14,6 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from reload.errors import FIRST
 from server.commands.doctor.findings import Finding
 from server.operations.advice import Kind, advice_on
 from server.operations.headline import Level, standing
@@ -35,8 +36,11 @@ _KIND_STYLES: Final = {
 
 def make_console(stream: TextIO) -> Console:
     """A console that takes nothing for markup; into a file or a pipe lines are not folded."""
-    width = None if stream.isatty() else PIPE_COLUMNS
-    return Console(file=stream, highlight=False, soft_wrap=True, markup=False, emoji=False, width=width)
+    on_terminal = stream.isatty()
+    width = None if on_terminal else PIPE_COLUMNS
+    return Console(
+        file=stream, highlight=False, soft_wrap=not on_terminal, markup=False, emoji=False, width=width
+    )
 
 
 def status_view(document: Mapping[str, Any], now: datetime) -> RenderableType:
@@ -104,17 +108,22 @@ def _rejected(rejected: Mapping[str, Any], now: datetime) -> RenderableType:
 
 
 def problem_lines(problems: Iterable[Mapping[str, Any]], shown_max: int) -> list[Text]:
-    """Problems as `path:line: message`, the first `shown_max` of them."""
-    texts = [printable(f"{place(each['path'], each['line'])}: {each['message']}") for each in problems]
+    """Problems as `path:line:column: message`, the first `shown_max` of them."""
+    texts = [
+        printable(f"{place(each['path'], each['line'], each['column'])}: {each['message']}")
+        for each in problems
+    ]
     lines = [Text(f"  {text}") for text in texts[:shown_max]]
     if len(texts) > shown_max:
         lines.append(Text(f"  and {len(texts) - shown_max} more"))
     return lines
 
 
-def place(path: str, line: int) -> str:
-    """Where a problem is: `path:line`, or the path alone where the line is not known."""
-    return f"{path}:{line}" if line else path
+def place(path: str, line: int, column: int = 0) -> str:
+    """Where a problem is: `path:line:column`, or the path alone where the line is not known."""
+    if not line:
+        return path
+    return f"{path}:{line}:{column}" if column else f"{path}:{line}"
 
 
 def _quarantined(quarantined: list[dict[str, Any]]) -> RenderableType:
@@ -171,8 +180,10 @@ def outcome_view(document: Mapping[str, Any]) -> RenderableType:
 def problem_view(http_status: int, document: Mapping[str, Any]) -> RenderableType:
     """An answer that is an error, for a person: what, where, what is still served, what to do."""
     code = str(document.get("code", http_status))
-    lines = [Text(printable(f"{code}: {document.get('detail', 'no detail')}"))]
-    lines += problem_lines(document.get("problems", []), PROBLEMS_MAX)
+    problems = document.get("problems", [])
+    detail = str(document.get("detail", "no detail"))
+    lines = [Text(printable(f"{code}: {detail.partition(FIRST)[0] if problems else detail}"))]
+    lines += problem_lines(problems, PROBLEMS_MAX)
     if document.get("oldCommit"):
         lines.append(Text(printable(f"  still served: {document['oldCommit']}")))
     if document.get("outcome") == code and advice_on(code).next_step:

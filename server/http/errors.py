@@ -128,5 +128,6 @@ def problem_document(error: ApiError, request_id: str) -> bytes:
             "code": error.code,
             "requestId": request_id,
             **error.members,
-        }
+        },
+        option=orjson.OPT_APPEND_NEWLINE,
     )

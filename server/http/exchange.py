@@ -6,7 +6,6 @@ What both need is here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -22,6 +21,7 @@ from server.http.request_ids import RequestIds
 from server.http.response import Headers
 from server.http.slow_clients import SlowClients
 
+AGENT_CHARACTERS_MAX = 200
 PROBES = frozenset(("/healthz", "/readyz"))
 
 log = structlog.get_logger()
@@ -38,11 +38,13 @@ class HttpContext:
         origins: Origins,
         peers: Peers,
         slow_clients: SlowClients,
+        logs_peers: bool = True,
     ) -> None:
         self.access_log = access_log
         self.origins = origins
         self.peers = peers
         self.slow_clients = slow_clients
+        self.logs_peers = logs_peers
         self.in_flight = InFlight()
         self.request_ids = RequestIds()
         self._hosts = hosts
@@ -53,18 +55,34 @@ class HttpContext:
 
 
 class Exchange:
-    """One request: its id, when it began, and how it is logged."""
+    """One request from `remote_ip`: its id, when it began, and how it is logged.
 
-    __slots__ = ("_context", "_method", "_path", "begun", "log_values", "request_id")
+    `sent` is how many bytes of a body were sent.
+    """
 
-    def __init__(self, context: HttpContext, method: str, path: str, headers: HTTPHeaders) -> None:
+    __slots__ = (
+        *("_context", "_headers", "_method", "_path", "_remote_ip"),
+        *("begun", "log_values", "request_id", "sent"),
+    )
+
+    def __init__(
+        self, context: HttpContext, method: str, path: str, headers: HTTPHeaders, remote_ip: str
+    ) -> None:
         self._context = context
         self._method = method
         self._path = path
+        self._headers = headers
+        self._remote_ip = remote_ip
+        self.sent = 0
         self.begun = clock()
         self.request_id = context.request_ids.of(headers)
         self.log_values: dict[str, Any] = {}
         context.in_flight.began()
+
+    @property
+    def peer(self) -> str:
+        """Who the request counts for."""
+        return self._context.peers.of(self._remote_ip, self._headers)
 
     def headers(self) -> Headers:
         """What every answer says, whatever it is."""
@@ -85,6 +103,10 @@ class Exchange:
         """Count the request, and log it where `logged`."""
         seconds = self._context.access_log.count(route, self._method, status, self.begun)
         if logged:
+            self.log_values["bytes"] = self.sent
+            if self._context.logs_peers:
+                self.log_values["peer"] = self.peer
+                self.log_values["agent"] = self._headers.get("User-Agent", "")[:AGENT_CHARACTERS_MAX]
             self._context.access_log.write(
                 route, self._method, self._path, status, seconds, self.request_id, self.log_values
             )
@@ -94,6 +116,7 @@ class Exchange:
         """The client went away before its request was whole: nothing is logged."""
         self._context.in_flight.ended()
 
-    def watch(self, stream: Any, sent: Any, peer: Callable[[], str], size: int) -> None:
-        """Have the connection closed where the client does not take its answer."""
-        self._context.slow_clients.watch(stream, sent, peer, size)
+    def watch(self, stream: Any, written: Any, size: int) -> None:
+        """Have the connection closed where the client does not take so many bytes of its answer."""
+        self.sent += size
+        self._context.slow_clients.watch(stream, written, lambda: self.peer, size)

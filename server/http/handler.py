@@ -25,7 +25,11 @@ class Handler(RequestHandler):
         """Note the beginning."""
         self.context = context
         self.exchange = self._exchange = Exchange(
-            context, self.request.method or "", self.request.path, self.request.headers
+            context,
+            self.request.method or "",
+            self.request.path,
+            self.request.headers,
+            str(self.request.remote_ip),
         )
         self.clear()
 
@@ -38,6 +42,8 @@ class Handler(RequestHandler):
 
     def on_finish(self) -> None:
         """Count and log the request; refused attempts have a log of their own, many in one line."""
+        if self.request.method != "HEAD":
+            self.exchange.sent = int(self._headers.get("Content-Length", 0))
         self.exchange.finished(self.route, self.get_status(), logged=not self._refused)
 
     def compute_etag(self) -> None:
@@ -53,7 +59,7 @@ class Handler(RequestHandler):
         """Finish with a JSON document."""
         self.set_status(status)
         self.set_header("Content-Type", JSON_TYPE)
-        self.finish(body)
+        self.finish(body + b"\n")
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Every error leaves as a problem document."""

@@ -6,11 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from reload.snapshot.tables.problems import LISTED_MAX
 from server.operations.advice import Kind, advice_on
 from server.operations.time_text import relative
+
+_PHASES: Final = {
+    "fetch": "The remote is being asked",
+    "compare": "The history is being compared",
+    "build": "The records are being read",
+    "swap": "The records are about to be served",
+}
 
 
 class Level(StrEnum):
@@ -35,7 +42,7 @@ class Standing:
 def standing(document: Mapping[str, Any], now: datetime) -> Standing:
     """The standing that a status document shows; needs nothing that is private in it."""
     if document["served"] is None:
-        return _nothing_served(document)
+        return _nothing_served(document, now)
     if document["rejected"] is not None:
         advice = advice_on(document["rejected"]["code"])
         detail = f"{advice.meaning} Readers stay on the commit that was served before."
@@ -45,13 +52,22 @@ def standing(document: Mapping[str, Any], now: datetime) -> Standing:
     return _current(document, now) if document["fresh"] else _stale(document, now)
 
 
-def _nothing_served(document: Mapping[str, Any]) -> Standing:
+def _nothing_served(document: Mapping[str, Any], now: datetime) -> Standing:
     last = document["lastReload"]
     advice = advice_on(last["outcome"]) if last is not None else None
     if advice is None or advice.kind in (Kind.CHANGED, Kind.UNCHANGED):
-        return Standing(Level.WAIT, "The data is being loaded", "It is served as soon as it is whole.")
+        detail = f"{_doing(document.get('running'), now)}It is served as soon as it is whole."
+        return Standing(Level.WAIT, "The data is being loaded", detail)
     detail = f"{advice.headline}: {_lowered(advice.meaning)} The server tries again by itself."
     return Standing(Level.BAD, "Nothing is served yet", detail, advice.next_step)
+
+
+def _doing(running: Mapping[str, Any] | None, now: datetime) -> str:
+    """What a reload is doing, and since when."""
+    if running is None or running["phase"] not in _PHASES:
+        return ""
+    since = relative(datetime.fromisoformat(running["since"]), now)
+    return f"{_PHASES[running['phase']]}; the reload began {since}. "
 
 
 def _current(document: Mapping[str, Any], now: datetime) -> Standing:

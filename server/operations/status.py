@@ -7,6 +7,7 @@ from typing import Any
 from reload.lane.branch import Branch
 from reload.lane.journal import Journal
 from reload.lane.outcome import Outcome
+from reload.lane.reloader import Running
 from reload.snapshot.snapshot import Snapshot
 from server.api.documents import rfc3339
 
@@ -37,6 +38,7 @@ def status_document(branch: Branch) -> dict[str, Any]:
             ],
         },
         "quarantined": _quarantined(current),
+        "running": _running(branch.reloader.running),
         "lastReload": _reload(journal.last) if journal.last else None,
         "history": [_reload(outcome) for outcome in journal.history],
         "poll": {
@@ -84,6 +86,12 @@ def _quarantined(current: Snapshot | None) -> list[dict[str, Any]]:
         }
         for each in (current.listing.quarantined if current else ())
     ]
+
+
+def _running(running: Running | None) -> dict[str, Any] | None:
+    if running is None:
+        return None
+    return {"phase": running.phases.current, "since": rfc3339(running.since)}
 
 
 def _reload(outcome: Outcome) -> dict[str, Any]:

@@ -64,8 +64,4 @@ class DocsFileHandler(Handler):
     def _send(self, body: bytes) -> None:
         """Finish, and have the connection closed where the client does not take the body."""
         connection: Any = self.request.connection
-        remote, headers = str(self.request.remote_ip), self.request.headers
-        sent = self.finish(body)
-        self.exchange.watch(
-            connection.stream, sent, lambda: self.context.peers.of(remote, headers), len(body)
-        )
+        self.exchange.watch(connection.stream, self.finish(body), len(body))

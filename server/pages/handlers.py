@@ -46,13 +46,14 @@ class PageHandler(Handler):
     def _knows_the_secret(self) -> bool:
         """Whether a credential is given; a wrong one is refused.
 
-        Other schemes than Bearer are a proxy's own affair.
+        At `/?details` a browser is asked for it. Elsewhere HTTP Basic is a proxy's own affair.
         """
         headers = self.request.headers
+        asked = "details" in self.request.query_arguments
         scheme = headers.get("Authorization", "").partition(" ")[0].lower()
-        if scheme != "bearer" and KEY_HEADER not in headers:
+        if not asked and scheme != "bearer" and KEY_HEADER not in headers:
             return False
-        self.authenticator.admit(self.request, self.exchange.request_id)
+        self.authenticator.admit(self.request, self.exchange.request_id, as_password=asked)
         return True
 
 

@@ -29,6 +29,12 @@ _ICON_COLOURS: Final[Mapping[Level, str]] = {
     Level.WARN: "#b35c00",
     Level.BAD: "#c92a2a",
 }
+_LOST_COLOUR: Final = "#868e96"
+_DETAILS: Final = (
+    '<p class="note">Files and lines are shown to those who know the reload secret: '
+    '<a href="/?details">log in</a> with any user name and the secret as the password, '
+    "or run <code>livesheets status</code>.</p>"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,9 @@ class Page:
         return self._template.generate(
             style=self._style,
             script=self._script,
-            icon=_icon(stands.level),
+            icon=_icon(_ICON_COLOURS[stands.level]),
+            lost_icon=_icon(_LOST_COLOUR),
+            details=_DETAILS,
             document=document,
             stands=stands,
             sheets=tuple(sheets),
@@ -113,10 +121,10 @@ def _hash(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _icon(level: Level) -> str:
-    """A dot in the colour of the level, so that a tab among many tells how things stand."""
+def _icon(colour: str) -> str:
+    """A dot in this colour, so that a tab among many tells how things stand."""
     drawing = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">'
-        f'<circle cx="8" cy="8" r="7" fill="{_ICON_COLOURS[level]}"/></svg>'
+        f'<circle cx="8" cy="8" r="7" fill="{colour}"/></svg>'
     )
     return f"data:image/svg+xml,{quote(drawing)}"

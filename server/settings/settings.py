@@ -99,6 +99,7 @@ class Settings:
     attachment_files_bytes_max: int
     log_format: str
     log_level: str
+    log_peers: str
     warnings: tuple[str, ...]
 
     @property
@@ -260,6 +261,7 @@ def _settings(reader: _Reader) -> Settings:
         attachment_files_bytes_max=reader.value("CFP_ATTACHMENT_FILES_BYTES_MAX", byte_count),
         log_format=reader.optional("CFP_LOG_FORMAT", one_of("json", "console")) or "",
         log_level=reader.value("CFP_LOG_LEVEL", one_of("debug", "info", "warning", "error", "critical")),
+        log_peers=reader.value("CFP_LOG_PEERS", one_of("on", "off")),
         warnings=(),
     )
 

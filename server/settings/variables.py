@@ -223,6 +223,11 @@ VARIABLES: Final[tuple[Variable, ...]] = (
         "info",
         "lowest level that is logged: `debug`, `info`, `warning`, `error` or `critical`",
     ),
+    Variable(
+        "CFP_LOG_PEERS",
+        "on",
+        "`off`: the lines of requests do not name who asked, neither the address nor the program",
+    ),
 )
 
 KNOWN: Final[dict[str, Variable]] = {variable.name: variable for variable in VARIABLES}

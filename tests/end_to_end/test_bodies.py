@@ -122,7 +122,7 @@ def test_another_branch_is_told_from_the_served_one(shared: ServerProcess, branc
 @pytest.mark.parametrize(
     "commit",
     [
-        *("HEAD", "HEAD~1", "main", ":/x", "--output=x", "-1", "", "abc", "g" * 40, "a" * 41, "a" * 64),
+        *("HEAD", "HEAD~1", "main", ":/x", "--output=x", "-1", "", "abc", "g" * 40, "a" * 65, "a" * 128),
         *("0x" + "a" * 38, "a" * 39 + "\n", " " + "a" * 40, "٣٤٥٦", "a" * 20_000),
     ],
     ids=range(16),

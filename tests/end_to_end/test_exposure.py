@@ -96,8 +96,7 @@ def test_metrics_name_no_place_and_nobody(shared: ServerProcess) -> None:
 def test_a_server_that_cannot_start_serving_tells_strangers_no_place(
     serve: Serve, remote: DataRemote, tmp_path: Path
 ) -> None:
-    (tmp_path / "data.git").mkdir()
-    (tmp_path / "data.git" / "foreign").touch()
+    remote.vanish()
     server = serve(tmp_path, remote.path)
     failed = server.log.wait_for("reload.failed")
     assert str(tmp_path) in failed["error"]

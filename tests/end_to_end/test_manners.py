@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.end_to_end.client import RELOAD_PATH, SECRET, Client, Reply
 from tests.end_to_end.remotes import DataRemote
 from tests.end_to_end.sample import person
-from tests.end_to_end.server_process import ServerProcess
+from tests.end_to_end.server_process import Serve, ServerProcess
 
 Read = Callable[..., Reply]
 READS = (
@@ -292,3 +293,31 @@ def test_an_old_client_is_answered_and_let_go(shared: ServerProcess) -> None:
     received = shared.client.exchange(b"GET /api/people/p01 HTTP/1.0\r\n\r\n")
     assert received.startswith(b"HTTP/1.1 200 ")
     assert received.endswith(shared.client.get("/api/people/p01").body)
+
+
+def test_the_line_of_a_request_says_who_asked_and_how_much_was_sent(shared: ServerProcess) -> None:
+    for number, (method, path) in enumerate((("GET", "/api/people"), ("GET", "/readyz"), ("HEAD", "/api"))):
+        name = f"who-asked-{number}"
+        headers = {"X-Request-Id": name, "User-Agent": "tests/1"}
+        reply = shared.client.request(method, path, headers=headers)
+        line = shared.log.wait_for("request.finished", request_id=name)
+        assert (line["peer"], line["agent"], line["bytes"]) == ("127.0.0.1", "tests/1", len(reply.body))
+
+
+def test_who_asked_can_be_left_out_of_the_log(serve: Serve, remote: DataRemote, served_folder: Path) -> None:
+    server = serve(served_folder, remote.path, CFP_LOG_PEERS="off")
+    server.client.get("/readyz", X_Request_Id="anonymous")
+    line = server.log.wait_for("request.finished", request_id="anonymous")
+    assert not {"peer", "agent"} & line.keys()
+    assert line["bytes"] > 0
+
+
+@pytest.mark.parametrize(
+    "path", ["/api", "/api/people?limit=1", "/api/people/p07", "/api/_search?q=x", "/nothing"]
+)
+def test_an_answer_ends_with_a_newline_so_that_a_prompt_follows_on_its_own_line(
+    read: Read, path: str
+) -> None:
+    body = read(path).body
+    assert body.endswith(b"\n")
+    assert body.count(b"\n") == 1

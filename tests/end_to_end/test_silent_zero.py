@@ -44,13 +44,35 @@ LAYOUTS = {
         },
         "posts/one.md:1: warning: begins with YAML front matter",
     ),
+    "yaml-front-matter-of-another-form": (
+        {
+            ".gitsheets/posts.toml": "[gitsheet]\nroot = 'posts'\npath = '${{ slug }}'\n"
+            "[gitsheet.format]\ntype = 'markdown'\nbody = 'body'\n",
+            "posts/one.md": "---\n# a comment\n\ntitle: One\n...\nWords.\n",
+        },
+        "posts/one.md:1: warning: begins with YAML front matter",
+    ),
+    "unknown-key": (
+        {
+            DEFINITION: "[gitsheet]\npath = '${{ slug }}'\n[livesheets]\nserch = ['name']\n",
+            "jane.toml": "name = 'Jane'\n",
+        },
+        f"{DEFINITION}:4: warning: livesheets.serch is not known: did you mean 'search'?",
+    ),
+    "index-of-no-field": (
+        {
+            DEFINITION: "[gitsheet]\npath = '${{ slug }}'\n[livesheets]\nindex = ['nmae']\n",
+            "jane.toml": "name = 'Jane'\n",
+        },
+        f"{DEFINITION}:4: warning: livesheets.index: no record has a field 'nmae'",
+    ),
     "yaml-definition": (
         {".gitsheets/people.yaml": "path: '${{ slug }}'\n", "people/jane.toml": ""},
         ".gitsheets/people.yaml: warning: is not read: name it .gitsheets/people.toml",
     ),
     "no-definition": (
         {"people/jane.toml": ""},
-        ".gitsheets/: warning: the commit defines no sheet, so nothing is served.",
+        'people holds 1 .toml file: call it .gitsheets/people.toml and root = "people"',
     ),
     "reserved-name": (
         {".gitsheets/_search.toml": "[gitsheet]\npath = '${{ slug }}'\n", "people/jane.toml": ""},
@@ -82,6 +104,21 @@ def test_check_tells_of_a_definition_that_is_not_committed(tmp_path: Path) -> No
     checked = run_command("check", str(repo.path))
     assert f"{DEFINITION}: warning: not committed, so the server does not see it" in checked.stdout
     assert checked.returncode == 1
+
+
+def test_check_tells_of_records_that_are_not_committed(tmp_path: Path) -> None:
+    repo = GitRepo.create(tmp_path / "data")
+    repo.write({DEFINITION: "[gitsheet]\nroot = 'people'\npath = '${{ slug }}'\n", "people/jane.toml": ""})
+    repo.commit("first")
+    run_git(repo.path, "reset", "--hard", "--quiet")
+    for number in range(25):
+        (repo.path / "people" / f"p{number:02}.toml").touch()
+    (repo.path / "people" / "notes.txt").touch()
+    checked = run_command("check", str(repo.path))
+    assert "people/p00.toml: warning: not committed, so the server does not see it" in checked.stdout
+    assert "warning: 5 more files not committed" in checked.stdout
+    assert "notes.txt" not in checked.stdout
+    assert (checked.returncode, run_command("check", str(repo.path), "--strict").returncode) == (0, 1)
 
 
 def test_check_tells_of_a_definition_that_was_edited_and_not_committed(tmp_path: Path) -> None:

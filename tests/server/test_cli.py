@@ -65,7 +65,7 @@ def test_status_says_how_things_stand_and_what_to_do() -> None:
         "The newest commit is refused",
         "Next step: Fix the files and push.",
         f"refused {REFUSED}: data-rejected, since 11 minutes ago",
-        "people/eve.toml:3: no value",
+        "people/eve.toml:3:1: no value",
         SERVED,
         "3 days ago",
         "2024-05-03 12:00:00 UTC",
@@ -118,7 +118,7 @@ def test_status_exits_by_freshness(server: LiveServer, broken: str) -> None:
     done = livesheets(server, "status")
     assert done.returncode == FAILED
     assert broken in done.stdout
-    assert "people/eve.toml:1: " in done.stdout
+    assert "people/eve.toml:1:8: " in done.stdout
     assert json.loads(livesheets(server, "status", "--json").stdout)["rejected"]["commit"] == broken
 
 
@@ -191,7 +191,7 @@ def test_reload_tells_what_is_wrong_and_what_to_do(server: LiveServer, broken: s
     assert (done.returncode, done.stdout) == (FAILED, "")
     for part in (
         "data-rejected: ",
-        "  people/eve.toml:1: ",
+        "  people/eve.toml:1:8: ",
         "  still served: ",
         "  next step: Fix the files",
     ):
@@ -283,3 +283,20 @@ def test_a_path_where_no_folder_can_be_keeps_a_server_from_starting(name: str, t
     assert (done.returncode, done.stdout) == (78, "")
     assert f"configuration: {name} is " in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_no_summary_of_a_command_is_cut_off() -> None:
+    told = run_command("--help").stdout.partition("Commands:")[2]
+    assert "..." not in told
+    assert "Find what the server would refuse." in told
+
+
+def test_a_narrow_terminal_shows_every_word_of_the_status() -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, width=60, highlight=False)
+    console.print(status_view(refused("data-rejected", ("people/eve.toml", 3, "a long word " * 20)), NOW))
+    lines = stream.getvalue().splitlines()
+    assert max(map(len, lines)) <= 60
+    words = " ".join(stream.getvalue().split())
+    assert "Readers stay on the commit that was served before." in words
+    assert words.count("a long word") == 20

@@ -22,6 +22,12 @@ class FieldCounts:
         for field, kind in shape:
             self._counts[sheet, field, kind] += records
 
+    def has(self, sheet: str, field: str) -> bool:
+        """Whether a record of a sheet has a field, also by what is not written yet."""
+        select = "SELECT coalesce(sum(records), 0) FROM livesheets_fields WHERE sheet = ? AND field = ?"
+        gathered = sum(count for key, count in self._counts.items() if key[:2] == (sheet, field))
+        return bool(self._db.execute(select, (sheet, field)).get + gathered > 0)
+
     def clear(self) -> None:
         """Forget what was gathered."""
         self._counts.clear()

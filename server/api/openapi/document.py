@@ -65,7 +65,7 @@ def describe(
             "responses": answers.responses(),
         },
     }
-    return orjson.dumps(document)
+    return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _described(

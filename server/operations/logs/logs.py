@@ -20,6 +20,11 @@ from server.operations.logs.redaction import Redactor
 from server.operations.logs.values import Portable
 from server.operations.logs.writer import CLOSE_TIMEOUT_S, PENDING_BYTES_MAX, LogWriter
 
+# What a line on a terminal leaves out: it ties lines together, or is for statistics.
+_FOR_PROGRAMS = frozenset(("reload_id", "request_id", "phases_ms", "route", "agent"))
+_COMMIT_DIGITS = 12
+_TO_THE_SECOND = len("2025-09-30T18:50:05")
+
 
 class Logs:
     """The running logs of a process; made by `configure`, ended by `close`."""
@@ -195,10 +200,20 @@ def _json_escaped(character: str) -> str:
 
 
 class _ConsoleRenderer:
-    """Lines for people, coloured on a terminal."""
+    """Lines for people, coloured on a terminal, without what only programs need."""
 
     def __init__(self, colors: bool) -> None:
         self._render = structlog.dev.ConsoleRenderer(colors=colors)
 
     def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> bytes:
-        return self._render(logger, method, event).encode()
+        shown = {name: _shown(name, value) for name, value in event.items() if name not in _FOR_PROGRAMS}
+        return self._render(logger, method, shown).encode()
+
+
+def _shown(name: str, value: object) -> object:
+    """A value as a person reads it: commits by their first digits, times to the second."""
+    if name.endswith("commit") and isinstance(value, str):
+        return value[:_COMMIT_DIGITS]
+    if name == "timestamp" and isinstance(value, str):
+        return value[:_TO_THE_SECOND]
+    return value

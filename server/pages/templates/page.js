@@ -29,6 +29,14 @@
     if (icon) document.querySelector("link[rel=icon]").href = icon.href;
   }
 
+  // Also in a tab that is not looked at.
+  function showLost() {
+    if (lost.hidden === false) return;
+    lost.hidden = false;
+    document.title = `No answer · ${document.title}`;
+    document.querySelector("link[rel=icon]").href = lost.dataset.icon;
+  }
+
   async function look() {
     if (document.hidden || !document.getSelection().isCollapsed) return;
     try {
@@ -37,7 +45,7 @@
       show(await answer.text());
       lost.hidden = true;
     } catch {
-      lost.hidden = false;
+      showLost();
     }
   }
 

@@ -166,10 +166,13 @@ def test_every_reload_leaves_one_log_line_that_says_the_same_as_its_answer(
     assert line["phases_ms"].keys() >= {"fetch", "build", "swap"}
     request = server.log.wait_for("request.finished", request_id="the-caller")
     assert request["reload_id"] == line["reload_id"]
-    remote.push({"people/p01.toml": "x = \n"})
+    bad = remote.push({"people/p01.toml": "x = \n"})
     server.client.reload()
     failed = server.log.wait_for("reload.failed", old_commit=new)
     assert (failed["outcome"], failed["level"]) == ("data-rejected", "error")
+    assert failed["refused_commit"] == bad
+    assert "livesheets check" in failed["next_step"]
+    assert "new_commit" not in failed
     assert "people/p01.toml:1" in failed["problems"][0]
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from reload.build.layout import empty_sheet, template_hint, unread_definitions
+from reload.build.layout import empty_sheet, list_layout, template_hint, unread_definitions
 from reload.records.sheet import Sheet, read_sheet
+from reload.repository.repository import Repository
+from reload.snapshot.state_file import StateFile
+from tests.reload.engine import build, everything, move, new_repository, opened
 
 
 def sheet(path: str = "${{ slug }}", root: str = "people") -> Sheet:
@@ -89,3 +94,52 @@ def test_files_that_were_meant_to_define_sheets_are_named() -> None:
             "is not read: a sheet is defined directly in .gitsheets/, not in a folder of it",
         ),
     ]
+
+
+PEOPLE = "[gitsheet]\nroot = 'people'\npath = '${{ slug }}'\n"
+INDEXED = f"{PEOPLE}[livesheets]\nindex = ['age']\nserch = ['name']\n"
+STEPS: list[dict[str, str | None]] = [
+    {".gitsheets/people.toml": PEOPLE, "people/a.toml": "age = 1\n"},
+    {".gitsheets/people.toml": INDEXED},
+    {"people/a.toml": "name = 'no age'\n"},
+    {"people/b.toml": "age = 2\n", "README.md": "x"},
+    {"people/a.toml": None, "people/b.toml": None, "people/c.yaml": ""},
+    {".gitsheets/people.toml": None, "staff/a.toml": ""},
+    {".gitsheets/people.yaml": PEOPLE},
+    {".gitsheets/people.yaml": None, ".gitsheets/people.toml": PEOPLE.replace("people'", "staff'")},
+]
+
+
+def test_what_is_listed_is_the_same_from_scratch_and_by_difference(tmp_path: Path) -> None:
+    with new_repository() as repo, opened(repo.git_dir) as repository:
+        commits = []
+        for step in STEPS:
+            repo.write(step)
+            commits.append(repo.commit())
+        fresh = [everything(build(repository, commit, tmp_path / "fresh")) for commit in commits]
+        listed = [each["tables"]["livesheets_problems"] for each in fresh]
+        assert [bool(each) for each in listed] == [False, True, True, True, True, True, True, False]
+        moved = build(repository, commits[0], tmp_path / "moved")
+        state_file = StateFile.open(moved)
+        for number in (*range(1, len(STEPS)), *reversed(range(len(STEPS)))):
+            move(repository, state_file, commits[number])
+            assert everything(moved) == fresh[number], number
+        state_file.close()
+
+
+def test_where_nothing_is_odd_a_reload_asks_git_for_no_list_of_files(tmp_path: Path) -> None:
+    with new_repository() as repo, opened(repo.git_dir) as repository:
+        repo.write(STEPS[0])
+        first = repo.commit()
+        state_file = StateFile.open(build(repository, first, tmp_path / "state"))
+        repo.write({"people/a.toml": "age = 2\n"})
+        second = repo.commit()
+        list_layout(_NoTree(repository), state_file, second, ["people/a.toml"])  # type: ignore[arg-type]
+        state_file.close()
+
+
+class _NoTree:
+    """A repository that must not be asked for files."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository

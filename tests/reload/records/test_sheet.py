@@ -53,7 +53,7 @@ def test_what_a_definition_leaves_out_has_its_default() -> None:
         (FLAT + "[livesheets]\nindex = ['a..b']\n", 1, 1, "livesheets.index must be a list"),
         (FLAT + '[livesheets]\nindex = ["a\\n"]\n', 1, 1, "livesheets.index must be a list"),
         ("livesheets = 3\n" + FLAT, 2, 1, "livesheets must be a table"),
-        ("[gitsheet]\npath = \n", 2, 8, "must be quoted"),
+        ("[gitsheet]\npath = \n", 2, 8, "a value is missing after ="),
         ("[gitsheet]\npath = 'a'\npath = 'b'\n", 3, 1, "duplicate key"),
     ],
 )

@@ -64,7 +64,7 @@ def test_what_can_be_served_is_told_with_its_counts_and_the_policy(repo: GitRepo
     report = check(repo)
     assert not is_refused(report)
     assert told(report) == [
-        f"ok: commit {repo.rev()[:12]} can be served (2 people)",
+        f"ok: commit {repo.rev()[:12]} can be served (records: people 2)",
         "policy: invalid=reject, schema=warn",
     ]
 
@@ -216,7 +216,7 @@ def test_what_the_server_would_hold_fails_and_tells_the_way_out(repo: GitRepo) -
     report = check(repo, base)
     assert is_refused(report)
     lines = told(report)
-    assert lines[0] == f"held: commit {commit[:12]} waits (9 people)"
+    assert lines[0] == f"held: commit {commit[:12]} waits (records: people 9)"
     assert "11 of 20 records of the sheet people" in lines[-1]
     assert "--accept-deletions" in lines[-1]
 
@@ -252,7 +252,7 @@ def test_nothing_in_the_data_becomes_a_command() -> None:
 def test_nothing_in_the_data_moves_the_cursor() -> None:
     problem = Problem("people/\x1b[2J.toml", 1, 1, "\u202eesrever\n second line")
     lines = told(Report("c" * 40, POLICY, problems=(problem,), total=1))
-    assert lines[0] == r"people/\x1b[2J.toml:1: \u202eesrever\n second line"
+    assert lines[0] == r"people/\x1b[2J.toml:1: \u202eesrever\n second line (column 1)"
 
 
 # -- as a command ------------------------------------------------------------------------------------

@@ -91,7 +91,7 @@ def test_a_push_is_checked_after_it_counts(repo: GitRepo, bare: Path) -> None:
     repo.write({"people/joe.toml": 'slug = "joe"\n'})
     commit = repo.commit()
     assert push(repo, bare)
-    assert f"ok: commit {commit[:12]} can be served (2 people)" in told.read_text()
+    assert f"ok: commit {commit[:12]} can be served (records: people 2)" in told.read_text()
 
 
 def test_a_push_elsewhere_that_waits_does_not_count(

@@ -234,7 +234,7 @@ def test_the_editing_command_pushes_announces_and_shows_a_real_change_every_time
 def test_no_setting_of_the_operator_counts_in_the_demo_but_those_of_the_log(tmp_path: Path) -> None:
     demo = Demo(tmp_path, tmp_path / "remote.git", tmp_path / "workdir", tmp_path / "data.git", "0" * 48)
     operators = {name: "nonsense" for variable in VARIABLES for name in variable.names}
-    logs = {"CFP_LOG_LEVEL": "debug", "CFP_LOG_FORMAT": "json"}
+    logs = {"CFP_LOG_LEVEL": "debug", "CFP_LOG_FORMAT": "json", "CFP_LOG_PEERS": "off"}
     found = demo_settings(demo, operators | {"CFP_DATA_NONSENSE": "x", "PATH": "/bin"} | logs, 8081)
     settings = read_settings(found)
     assert (settings.port, settings.host, settings.log_level) == (8081, "127.0.0.1", "debug")

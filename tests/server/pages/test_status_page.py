@@ -16,8 +16,9 @@ from reload.lane.outcome import OUTCOMES, SUCCESSES
 from server.operations.status import public_status
 from server.pages.status_page import Page, SheetRow
 from tests.server.conftest import Ask, Push
-from tests.server.documents import NOW, REFUSED, SERVED, not_ready, refused, reload, stale, status
+from tests.server.documents import NOW, REFUSED, SERVED, ago, not_ready, refused, reload, stale, status
 from tests.server.live_server import BEARER, SHEET, WEBHOOK
+from tests.server.payloads import SECRET, basic_authorization
 
 HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(2)>\x1b[31m\u202e"
 BROKEN = 'slug = "eve"\nname = = "a private word"\n'
@@ -114,6 +115,26 @@ async def test_a_wrong_credential_is_refused_as_everywhere(ask: Ask) -> None:
     for headers in ({"Authorization": "Bearer wrong"}, {"X-CFP-Webhook-Key": "wrong"}):
         reply = await ask("GET", "/", headers)
         assert (reply.code, json.loads(reply.body)["code"]) == (401, "unauthorized")
+
+
+@pytest.mark.gen_test
+async def test_a_browser_is_asked_for_the_secret_as_a_password(ask: Ask, push: Push) -> None:
+    push({"people/eve.toml": BROKEN})
+    assert await reload_status(ask) == 500
+    _, public = await page_of(ask)
+    assert "/?details" in [link["href"] for link in public.all("a")]
+    for wrong in ({}, {"Authorization": basic_authorization("wrong")}):
+        asked = await ask("GET", "/?details", wrong)
+        assert (asked.code, asked.headers["WWW-Authenticate"]) == (401, 'Basic realm="Livesheets"')
+    reply = await ask("GET", "/?details", {"Authorization": basic_authorization(SECRET)})
+    assert reply.code == 200
+    assert b"people/eve.toml" in reply.body
+
+
+@pytest.mark.gen_test
+async def test_a_password_opens_no_other_route(ask: Ask) -> None:
+    reply = await ask("GET", "/api/_internal/status", {"Authorization": basic_authorization(SECRET)})
+    assert reply.code == 401
 
 
 @pytest.mark.gen_test
@@ -226,7 +247,7 @@ def test_every_outcome_is_seen(outcome: str) -> None:
 def test_nothing_hostile_becomes_markup() -> None:
     document = refused("data-rejected", (f"people/{HOSTILE}.toml", 3, HOSTILE))
     document["branch"] = document["remote"]["lastError"] = document["history"][0]["error"] = HOSTILE
-    document["quarantined"] = [{"sheet": HOSTILE, "path": HOSTILE, "message": HOSTILE, "since": HOSTILE}]
+    document["quarantined"] = [{"sheet": HOSTILE, "path": HOSTILE, "message": HOSTILE, "since": ago(60)}]
     page = rendered(document, detailed=True, sheets=(SheetRow(HOSTILE, "toml", 7),))
     assert page.text.count("<script>alert(1)</script>") >= 7
     assert len(page.all("script")) == 1

@@ -151,6 +151,10 @@ def test_an_open_page_keeps_itself_current_and_its_reader_in_place(tmp_path: Pat
     eventually(
         lambda: not tab.run("document.getElementById('lost').hidden"), "the page says that it lost touch"
     )
+    assert tab.run("document.title").startswith("No answer · ")
+    assert "868e96" in tab.run("document.querySelector('link[rel=icon]').href")
+    tab.run("scrollTo(0, document.body.scrollHeight)")
+    assert tab.run("document.getElementById('lost').getBoundingClientRect().top") >= 0
 
 
 LOOK = "document.dispatchEvent(new Event('visibilitychange'))"

@@ -65,6 +65,7 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
         attachment_files_bytes_max=1 << 30,
         log_format="",
         log_level="info",
+        log_peers="on",
         warnings=(),
     )
 
@@ -102,6 +103,7 @@ def test_every_variable_is_read_into_its_setting(tmp_path: Path) -> None:
         "CFP_ATTACHMENT_FILES_BYTES_MAX": ("1048576", "attachment_files_bytes_max", 1048576),
         "CFP_LOG_FORMAT": ("console", "log_format", "console"),
         "CFP_LOG_LEVEL": ("debug", "log_level", "debug"),
+        "CFP_LOG_PEERS": ("off", "log_peers", "off"),
     }
     secret = {
         "CFP_DATA_RELOAD_SECRET": "reload_secret",

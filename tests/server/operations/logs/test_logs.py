@@ -158,7 +158,7 @@ def test_without_a_format_a_terminal_gets_colours_and_anything_else_json(start: 
 
 def test_a_console_that_is_no_terminal_gets_no_colours(start: Start) -> None:
     (line,) = console_lines(start, lambda log: log.info("x.happened", commit="c0ffee"))
-    assert re.fullmatch(r"20\S+Z \[info *\] x\.happened +commit=c0ffee", line)
+    assert re.fullmatch(r"20\S+T[\d:]{8} \[info *\] x\.happened +commit=c0ffee", line)
 
 
 # Hostile text
