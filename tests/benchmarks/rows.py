@@ -10,6 +10,7 @@ from tests.benchmarks.dataset import Dataset, Layout
 from tests.benchmarks.measurements import Sample, Series
 from tests.benchmarks.parts import (
     door,
+    fair_use,
     full_build,
     latency,
     many_changes,
@@ -39,6 +40,7 @@ PARTS: Mapping[str, Part] = {
     "warm-start": Part(warm_start.measure, FLAT),
     "latency": Part(latency.measure, BOTH),
     "door": Part(door.measure, FLAT),
+    "fair-use": Part(fair_use.measure, FLAT),
     "rates": Part(rates.measure, FLAT),
     "search-latency": Part(search_latency.measure, FLAT),
     "memory": Part(memory.measure, FLAT),
@@ -189,6 +191,27 @@ ROWS = (
         "storm_failed",
     ),
     DOOR,
+    Row(
+        "fair-questions",
+        "a reader's search while another address asks long questions over 40 connections, p99",
+        "idle p99",
+        "ms",
+        "fair-use",
+        "attack_p99_ms",
+        "idle_p99_ms",
+        at_most_times(3),
+        "attack_failed",
+    ),
+    Row(
+        "fair-attachments",
+        "memory more than at the start after 2,000 requests a round for attachments of 1 kB to 512 MiB",
+        "",
+        "MiB",
+        "fair-use",
+        "grown_mib",
+        None,
+        at_most(64, "MiB"),
+    ),
     Row(
         "record",
         "`GET` one record",
