@@ -17,14 +17,20 @@ def version() -> str:
     return found[1]
 
 
+def without_relative_links(text: str) -> str:
+    """Markdown in which a link to a file of this repository is plain text: elsewhere it leads nowhere."""
+    return re.sub(r"\[([^\]]*)\]\((?!https?://)[^)]*\)", r"\1", text)
+
+
 setup(
     name="livesheets",
     version=version(),
     description="The records of a git branch as a live, searchable HTTP API",
-    long_description=README.read_text("utf-8") if README.exists() else "",
+    long_description=without_relative_links(README.read_text("utf-8")) if README.exists() else "",
     long_description_content_type="text/markdown",
     author="The Livesheets authors",
     license="MIT",
+    keywords=["git", "gitsheets", "toml", "api", "search", "tornado", "civic-tech"],
     license_files=["LICENSE"],
     python_requires=">=3.11",
     # The package `livesheets` lies in `server/`, since the folders at the top are prescribed.

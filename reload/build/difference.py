@@ -9,7 +9,15 @@ from itertools import islice
 from reload.build.edits import Edits, edits_of
 from reload.build.findings import Findings, TooLargeData
 from reload.build.layout import list_layout
-from reload.build.manifest import Contents, Problems, read_entries, read_sheets, sort_files, with_sizes
+from reload.build.manifest import (
+    DEFINITIONS_MAX,
+    Contents,
+    Problems,
+    read_entries,
+    read_sheets,
+    sort_files,
+    with_sizes,
+)
 from reload.build.sheet_build import Build, build_sheet
 from reload.errors import DataRejected
 from reload.records.policy import DataPolicy
@@ -89,6 +97,8 @@ def _redefine(build: Build, found: Iterable[Change], changes: dict[str, Changes]
         raise TooLarge("the definition of a large sheet changed")
     entries = [change.new for change in definitions if change.new]
     new = read_sheets(build.repository, entries, build.problems)
+    if len(state_file.sheets.keys() | new.keys()) > DEFINITIONS_MAX:
+        raise TooLarge("the commit defines many sheets")
     contents = _contents_of(build, new)
     if sum(len(each.records) for each in contents.values()) > REBUILT_RECORDS_MAX:
         raise TooLarge("the definition of a large sheet changed")

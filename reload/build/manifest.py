@@ -20,6 +20,8 @@ from reload.snapshot.tables.problems import shown
 KEPT_ENTRIES_MAX = 250_000
 # So many sheets with problems are told apart.
 SHEETS_MAX = 1_000
+# Each sheet has tables of its own, and SQLite looks through all of them for each that it makes.
+DEFINITIONS_MAX = 2_000
 
 
 class Problems:
@@ -72,9 +74,14 @@ class Manifest:
 
 
 def read_sheets(repository: Repository, entries: Iterable[Entry], problems: Problems) -> dict[str, Sheet]:
-    """The sheets that these definition files declare, by name; what cannot be read goes to `problems`."""
+    """The sheets that these definition files declare, by name; what cannot be read goes to `problems`.
+
+    Raises TooLargeData where there are more than DEFINITIONS_MAX.
+    """
     named = [(sheet_name(entry.path), entry) for entry in entries]
     wanted = [(name, entry) for name, entry in named if name and not is_reserved(name)]
+    if len(wanted) > DEFINITIONS_MAX:
+        raise TooLargeData(f"too large: the commit defines more than {DEFINITIONS_MAX} sheets")
     wanted = [each for each in wanted if not _refuse_definition(each[1], problems)]
     sheets: dict[str, Sheet] = {}
     blobs = repository.blobs([entry.oid for _, entry in wanted], DOCUMENT_BYTES_MAX)

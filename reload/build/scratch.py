@@ -52,6 +52,7 @@ def _fill(build: Build, progress: Progress) -> None:
     manifest = read_manifest(build.repository, build.commit, build.policy.entries_max, problems)
     total = sum(len(contents.records) for contents in manifest.contents.values())
     done = 0
+    progress(done, total)
     for name, sheet in manifest.sheets.items():
         for loaded in build_sheet(build, sheet, manifest.contents[name]):
             done += loaded

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 
 from reload.build.findings import Findings
 from reload.build.manifest import Contents, Problems, with_sizes
@@ -20,6 +21,7 @@ from reload.snapshot.tables.problems import Listed
 
 # So much JSON, in characters, is inserted at once: few batches, since search is indexed quicker in few.
 BATCH_CHARACTERS = 8 << 20
+READ_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Build:
 
 
 def build_sheet(build: Build, sheet: Sheet, contents: Contents) -> Iterator[int]:
-    """Add a sheet with all its files, and yield how many records each batch had."""
+    """Add a sheet with all its files, and yield now and then how many more records were read."""
     state_file, found, reader = build.state_file, contents.found, build.reader(sheet)
     state_file.add_sheet(sheet)
     state_file.problems.add(_of_definition(build, reader))
@@ -70,30 +72,28 @@ def _of_definition(build: Build, reader: SheetReader) -> Iterator[Listed]:
 
 
 def _load(state_file: StateFile, name: str, records: Iterable[Record], found: Findings) -> Iterator[int]:
-    """Insert batch by batch, and yield how many records each had.
+    """Insert batch by batch, and yield now and then how many more were read.
 
     While the next batch is read, SQLite indexes the texts of the last one in a thread, which needs no
     interpreter lock for that. Inserting does, row by row, and would only be in the way there.
     """
     with ThreadPoolExecutor(max_workers=1) as indexer:
         indexed: Future[None] | None = None
-        for batch in _batches(records):
-            if indexed is not None:
-                indexed.result()
-            yield state_file.load(name, batch, found.take_warnings())
-            indexed = indexer.submit(state_file.index_texts, name)
+        batch: list[Record] = []
+        characters = read = 0
+        for record in chain(records, (None,)):
+            if record is not None:
+                batch.append(record)
+                characters += len(record.json)
+                read += 1
+            if characters >= BATCH_CHARACTERS or (record is None and batch):
+                if indexed is not None:
+                    indexed.result()
+                state_file.load(name, batch, found.take_warnings())
+                indexed = indexer.submit(state_file.index_texts, name)
+                batch, characters = [], 0
+            if read >= READ_AT_ONCE or record is None:
+                yield read
+                read = 0
         if indexed is not None:
             indexed.result()
-
-
-def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    batch: list[Record] = []
-    characters = 0
-    for record in records:
-        batch.append(record)
-        characters += len(record.json)
-        if characters >= BATCH_CHARACTERS:
-            yield batch
-            batch, characters = [], 0
-    if batch:
-        yield batch

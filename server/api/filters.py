@@ -135,12 +135,13 @@ def require_single(terms: Sequence[Term], kinds: Kinds) -> None:
     """Raise InvalidQuery where a field is to equal two values and holds no arrays, so that nothing could."""
     seen: dict[str, str] = {}
     for each in terms:
-        if each.name not in kinds or "array" in kinds[each.name]:
+        field = each.name if each.name in kinds else each.name.removesuffix("__eq")
+        if "array" in kinds.get(field, ("array",)):
             continue
-        if seen.setdefault(each.name, each.value) != each.value:
-            values = f"{seen[each.name]},{each.value}"
+        if seen.setdefault(field, each.value) != each.value:
+            values = f"{seen[field]},{each.value}"
             raise InvalidQuery(
-                each.name, f"no record has two values at once; for either use {each.name}__in={values[:100]}"
+                each.name, f"no record has two values at once; for either use {field}__in={values[:100]}"
             )
 
 

@@ -17,6 +17,7 @@ from reload.errors import DataRejected, Problem, RepositoryError
 from reload.records.policy import DataPolicy
 from reload.records.sheet import DEFINITIONS_FOLDER, Sheet, sheet_name
 from reload.repository.environment import ELSEWHERE
+from reload.repository.refs import BRANCHES, refs_below
 from reload.repository.repository import Repository
 from reload.snapshot.query.reader import Reader
 from reload.snapshot.state_file import Changes, StateFile
@@ -180,7 +181,9 @@ def _git_dir(path: Path) -> Path:
                 f"git does not trust {path}, which belongs to another user; if you do: "
                 f"git config --global --add safe.directory {path.resolve()}"
             ) from None
-        raise RepositoryError(f"{path} is no git repository") from None
+        raise RepositoryError(
+            f"{path} {'is no git repository' if path.exists() else 'does not exist'}"
+        ) from None
 
 
 def _uncommitted(path: Path, sheets: Collection[Sheet]) -> tuple[str, ...]:
@@ -212,6 +215,8 @@ def _commit(git_dir: Path, ref: str, inherited: Collection[str]) -> str:
         command = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
         return _git(f"--git-dir={git_dir}", *command, inherited=inherited)
     except _GitError:
+        if ref == "HEAD" and not refs_below(git_dir, BRANCHES):
+            raise RepositoryError(f"{git_dir} has no commit yet: commit your files first") from None
         shallow = (git_dir / "shallow").exists()
         hint = "; the clone is shallow: fetch that commit first" if shallow else ""
         raise RepositoryError(f"{git_dir} has no commit {ref!r}{hint}") from None

@@ -43,6 +43,7 @@ def run_server(settings: Settings, announce: Callable[[int], None], watch: Folde
     try:
         asyncio.run(run(service, announce))
     except OSError as error:
-        fail(f"cannot listen on {settings.host} port {settings.port}: {error.strerror or error}")
+        reason = error.strerror or error
+        fail(f"cannot listen on {settings.host} port {settings.port}: {reason}; choose another with --port")
     finally:
         logs.close()

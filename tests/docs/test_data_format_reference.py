@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from reload.build.manifest import DEFINITIONS_MAX
 from reload.errors import PROBLEMS_MAX
 from reload.records.record import KINDS, read_record
 from reload.records.sheet import EXTENSIONS, Sheet, read_sheet
@@ -70,6 +71,7 @@ def test_the_limits_are_the_real_ones() -> None:
     limits = {row[0]: row[1] for row in rows(section(TEXT, "Limits"))}
     assert f"({DOCUMENT_BYTES_MAX} bytes)" in limits["a record or definition"]
     assert limits["nesting"] == f"{NESTING_DEPTH_MAX} levels"
+    assert limits["sheets in a commit"] == f"{DEFINITIONS_MAX:,}"
     assert limits["problems listed for a commit"] == str(PROBLEMS_MAX)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 from server.settings.settings import read_settings
@@ -44,3 +46,11 @@ def test_the_version_of_the_changelog_is_the_one_of_the_program() -> None:
 
     changelog = page("CHANGELOG.md")
     assert f"## {__version__}" in changelog or f"To become {__version__}" in changelog
+
+
+def test_the_description_of_the_package_has_no_link_that_leads_nowhere() -> None:
+    command = [sys.executable, "setup.py", "--quiet", "--long-description"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "# Livesheets" in done.stdout
+    assert "HTTP reference" in done.stdout
+    assert not re.findall(r"\]\((?!https?://)", done.stdout)

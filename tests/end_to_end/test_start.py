@@ -187,3 +187,16 @@ def test_a_path_that_can_never_be_served_ends_the_command_and_nothing_is_written
     assert done.returncode == 78
     assert words in done.stderr
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_port_that_is_taken_is_told_with_the_option_that_names_another(
+    server: ServerProcess, remote: DataRemote, tmp_path: Path
+) -> None:
+    second = run_command(
+        *("serve", "--port", str(server.client.port)),
+        CFP_DATA_REPO_PATH=str(tmp_path / "second.git"),
+        CFP_DATA_REMOTE=str(remote.path),
+    )
+    assert second.returncode == 1
+    assert f"port {server.client.port}" in second.stderr
+    assert "choose another with --port" in second.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reload.build.difference import CHANGED_FILES_MAX, TooLarge
+from reload.build.manifest import DEFINITIONS_MAX
 from reload.records.policy import DataPolicy
 from reload.records.toml import DOCUMENT_BYTES_MAX
 from reload.repository.command import Git, GitFailed
@@ -23,6 +24,7 @@ from tests.reload.policies import (
     listing,
     move,
     problems_of,
+    records,
     rejection,
     repo_of,
 )
@@ -53,6 +55,30 @@ def test_a_tree_of_ten_thousand_million_files_is_refused_as_too_large(
         (problem,) = rejection(repository, bomb, repo.path / "refused", few)
         assert problem.message == "too large: the commit has more than 20000 files"
         state_file = StateFile.open(build(repository, first, repo.path / "state", few))
+        state_file.close()
+
+
+def test_more_sheets_than_are_served_are_refused_before_any_is_built(tmp_git: MakeRepo) -> None:
+    repo = repo_of(tmp_git, {})
+    first = repo.rev()
+    repo.write({f".gitsheets/s{number}.toml": FLAT for number in range(DEFINITIONS_MAX)})
+    many = repo.commit()
+    with opened(repo.git_dir) as repository:
+        (problem,) = rejection(repository, many, repo.path / "refused", DEFAULT)
+        assert problem.message == f"too large: the commit defines more than {DEFINITIONS_MAX} sheets"
+        state_file = StateFile.open(build(repository, first, repo.path / "state", DEFAULT))
+        with pytest.raises(TooLarge):
+            move(repository, state_file, many, DEFAULT)
+        state_file.close()
+
+
+def test_a_name_of_kilobytes_is_served_as_any_other(tmp_git: MakeRepo) -> None:
+    name = "x" * 5_000
+    repo = repo_of(tmp_git, {f".gitsheets/{name}.toml": FLAT, f"people/{name}.toml": "a = 1\n"})
+    with opened(repo.git_dir) as repository:
+        state_file = StateFile.open(build(repository, repo.rev(), repo.path / "state", DEFAULT))
+        assert name in state_file.sheets
+        assert name in records(state_file.path, name)
         state_file.close()
 
 

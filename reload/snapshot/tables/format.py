@@ -11,6 +11,7 @@ from reload.snapshot.tables.problems import PROBLEM_SCHEMA
 
 FORMAT_VERSION = 4
 APPLICATION_ID = 0x4C533031  # "LS01"
+_SEARCH = "_fts"
 TOKENIZER = "porter unicode61 remove_diacritics 2"
 
 STATE_SCHEMA = f"""
@@ -54,16 +55,21 @@ def below(folder: str) -> tuple[str, str]:
 
 
 def free_table(db: apsw.Connection, name: str) -> str:
-    """The sheet's name, or another where SQLite would mistake it for another table of this file."""
-    taken = {str(found).casefold() for (found,) in db.execute("SELECT name FROM sqlite_schema")}
+    """The sheet's name, or another where SQLite would mistake it for another table of this file.
+
+    The other tables are those of sheets, each with those of its full-text search, and our own.
+    """
+    taken = {str(found).casefold() for (found,) in db.execute("SELECT data FROM livesheets_sheets")}
+    searched = {head for found in taken if _SEARCH in found for head in _heads(found)}
     reserved = name.casefold().startswith(("sqlite_", "livesheets"))
     others = (f"sheet {number}" for number in count(1))
-    return next(table for table in chain([] if reserved else [name], others) if _is_free(table, taken))
+    for table in chain([] if reserved else [name], others):
+        folded = table.casefold()
+        if folded not in taken and folded not in searched and not taken & _heads(folded):
+            return table
+    raise AssertionError("unreachable")
 
 
-def _is_free(table: str, taken: set[str]) -> bool:
-    """Whether neither the table nor its full-text search takes, or looks like, what belongs to another."""
-    folded = table.casefold()
-    return folded not in taken and not any(
-        other.startswith(f"{folded}_fts") or folded.startswith(f"{other}_fts") for other in taken
-    )
+def _heads(name: str) -> set[str]:
+    """The tables whose full-text search a table of this name would look like."""
+    return {name[:position] for position in range(len(name)) if name.startswith(_SEARCH, position)}

@@ -126,8 +126,14 @@ def test_the_policy_decides_what_is_refused(repo: GitRepo) -> None:
 
 def test_where_there_is_nothing_to_check_is_told(repo: GitRepo, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    for path, ref in ((tmp_path / "empty", "HEAD"), (tmp_path / "none", "HEAD"), (repo.path, "--all")):
-        with pytest.raises(RepositoryError, match=r"no git repository|no commit"):
+    unborn = GitRepo.create(tmp_path / "unborn")
+    for path, ref, words in (
+        (tmp_path / "empty", "HEAD", "is no git repository"),
+        (tmp_path / "none", "HEAD", "does not exist"),
+        (unborn.path, "HEAD", "has no commit yet: commit your files first"),
+        (repo.path, "--all", "has no commit '--all'"),
+    ):
+        with pytest.raises(RepositoryError, match=words):
             check(path, ref=ref)
 
 
