@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from reload.records.policy import DataPolicy
     from reload.records.sheet import Sheet
     from reload.repository.directory_lock import DirectoryInUse
+    from reload.snapshot.query.answers import Row
     from reload.snapshot.query.query import Filter, InvalidQuery, Query, Sort
-    from reload.snapshot.query.reader import Reader, Row
+    from reload.snapshot.query.reader import Reader
     from reload.snapshot.query.search import match_expression
     from reload.snapshot.snapshot import Snapshot
     from reload.snapshot.tables.records import Changes
@@ -46,7 +47,7 @@ _MODULES = {
     "Query": "reload.snapshot.query.query",
     "Reader": "reload.snapshot.query.reader",
     "ReloadError": "reload.errors",
-    "Row": "reload.snapshot.query.reader",
+    "Row": "reload.snapshot.query.answers",
     "Sheet": "reload.records.sheet",
     "Snapshot": "reload.snapshot.snapshot",
     "Sort": "reload.snapshot.query.query",

@@ -187,7 +187,7 @@ class Builder:
                 locked.append(refs)
 
         if request.damage is not None:
-            self._state_writer.distrust(request.damage)
+            self._state_writer.declare_unfit(request.damage)
         try:
             advance = Advance(
                 self._clone.repository, target.commit, request.served, approve, request.progress

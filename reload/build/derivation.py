@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from reload.errors import DerivationFailed
-from reload.snapshot.query.reader import Row
+from reload.snapshot.query.answers import Row
 from reload.snapshot.snapshot import Snapshot
 from reload.snapshot.state_file import Changes
 

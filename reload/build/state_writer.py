@@ -63,10 +63,10 @@ class StateWriter:
             except NOT_THE_FILE:
                 raise
             except (StateFileError, SQLITE_ERROR) as error:
-                self.distrust(f"{type(error).__name__}: {error}")
+                self.declare_unfit(f"{type(error).__name__}: {error}")
         return self._from_scratch(to)
 
-    def distrust(self, reason: str) -> None:
+    def declare_unfit(self, reason: str) -> None:
         """Do not go on from the file: the next `advance` builds again."""
         self._note("state.unfit", reason=reason)
         if self._state_file is not None:
@@ -98,7 +98,7 @@ class StateWriter:
             return None
         with contextlib.suppress(DISK_FULL):  # the log stays as long as it is until there is room
             if log.stat().st_size > LOG_BYTES_MAX and self._state_file.checkpoint():
-                return current.pin_afresh()
+                return current.reopen_readers()
         return None
 
     def stop(self) -> None:
@@ -121,7 +121,7 @@ class StateWriter:
         """The state file, brought back to what is served where an earlier swap failed; None: build again."""
         state_file = self._state_file
         if state_file is not None and self._folder.identity(state_file.path) != self._identity:
-            self.distrust(f"{state_file.path.name} was deleted or moved")
+            self.declare_unfit(f"{state_file.path.name} was deleted or moved")
             self._unfit = None
         if self._state_file is None:
             self._state_file = self._warm_store()
@@ -129,7 +129,7 @@ class StateWriter:
         if state_file is None:
             return None
         if to.repository.resolve(state_file.commit) is None:
-            self.distrust(f"{state_file.path.name} holds a commit that the repository lacks")
+            self.declare_unfit(f"{state_file.path.name} holds a commit that the repository lacks")
             return None
         if to.served is not None and state_file.commit != to.served.commit:
             self._write(state_file, to.repository, to.served.commit)

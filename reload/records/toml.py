@@ -21,8 +21,17 @@ _INTEGER_MIN, _INTEGER_MAX = -(1 << 63), (1 << 63) - 1
 _INTEGER_TOO_LARGE = "a whole number does not fit into 64 bits"
 # Where a fault is, as both parsers word it.
 _LOCATION = re.compile(r"\s*\(?\bat line (\d+),? column (\d+)\)?$", re.MULTILINE)
-# A line that ends where its value should begin.
-_NO_VALUE = re.compile(r"""^[^"'=#]*=\s*(?:#.*)?$""")
+# What is wrong with a line in words for people, where the parser's words mislead.
+_NAME = r"""^(?:[^"'=#]|"[^"]*"|'[^']*')*+="""
+_WORDS_FOR_PEOPLE = tuple(
+    (re.compile(_NAME + pattern, re.IGNORECASE), words)
+    for pattern, words in (
+        (r"\s*(?:#.*)?$", "a value is missing after ="),
+        (r"\s*(?:null|none|nil)\b", "TOML has no null: leave the key out"),
+        ("\\s*[\u2018-\u201f\u00ab\u00bb]", "quotes must be straight ones, \" or '"),
+        (r"""\s*"[a-z]:\\""", "a backslash begins an escape: double it, or put the text in single quotes"),
+    )
+)
 _NUMBER = re.compile(r"(?<![\w.+-])[+-]?[0-9][\w.+-]*+")
 # Strings and comments are skipped whole, so that brackets and dots inside them do not count. Nothing
 # here backtracks, and what is not closed is skipped to its end: the time is linear in the text.
@@ -98,9 +107,8 @@ def _refused(text: str, words: str) -> Unreadable:
     end = text.rstrip()
     if line > end.count("\n") + 1:  # what is missing at the end is missing after the last word
         line, column = end.count("\n") + 1, len(end) - end.rfind("\n")
-    if _NO_VALUE.search(before[0]):
-        return Unreadable("a value is missing after =", line, column)
-    return Unreadable(words.rpartition("^\n")[2].strip(), line, column)
+    people = next((told for pattern, told in _WORDS_FOR_PEOPLE if pattern.match(before[0])), None)
+    return Unreadable(people or words.rpartition("^\n")[2].strip(), line, column)
 
 
 def _beyond_python(text: str, words: str) -> Unreadable:

@@ -213,7 +213,7 @@ class Clone:
     def _use(self, repository: Repository) -> None:
         with self._questions_guard:
             replaced = (self._questions, self._opened)
-            self._opened, self._questions = repository, repository.twin()  # readers find it at once
+            self._opened, self._questions = repository, repository.reopened()  # readers find it at once
             for old in replaced:
                 if old is not None:
                     old.close()

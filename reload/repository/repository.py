@@ -80,7 +80,7 @@ class Repository:
         self._refs = Coprocess(self._git, ("update-ref", "--stdin"))
         self._differences = DiffTree(self._git, DATA_BYTES_MAX)
 
-    def twin(self) -> Repository:
+    def reopened(self) -> Repository:
         """The same repository with git processes of its own, for another thread."""
         timeout_s = self._limits.timeout_s
         return Repository(self.git_dir, self.branch, remote=self.has_remote, timeout_s=timeout_s)

@@ -16,8 +16,9 @@ from typing import Any
 
 from reload.errors import PROBLEMS_MAX, Problem
 from reload.records.sheet import Sheet
+from reload.snapshot.query.answers import Row
 from reload.snapshot.query.query import Query
-from reload.snapshot.query.reader import Reader, Row, sortable
+from reload.snapshot.query.reader import Reader, sortable
 from reload.snapshot.tables.problems import Listed
 
 THREAD_READERS = 2
@@ -178,7 +179,7 @@ class Snapshot:
         light = query.match is None and not query.filters and not query.facets
         return light and query.limit <= CHEAP_ROWS_MAX and sortable(query.sorts, self.sheets[sheet].index)
 
-    def pin_afresh(self) -> Reader | None:
+    def reopen_readers(self) -> Reader | None:
         """Replace the threads' idle readers by fresh ones at the same version.
 
         After a checkpoint fresh readers need nothing of the write-ahead log, so that it can start

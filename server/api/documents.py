@@ -12,7 +12,7 @@ import orjson
 
 from reload.records.record import FIELD_BREAK, HIT_END, HIT_START
 from reload.records.sheet import Sheet
-from reload.snapshot.query.reader import FacetCounts, FacetValue, Hit, Row
+from reload.snapshot.query.answers import FacetCounts, FacetValue, Hit, Row
 from reload.snapshot.snapshot import Served
 from reload.snapshot.state_file import Attachment
 from reload.snapshot.tables.problems import Listed

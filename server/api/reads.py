@@ -13,8 +13,9 @@ from tornado.httputil import (
 )
 from tornado.routing import Router
 
+from reload.snapshot.query.answers import FacetCounts, Hit
 from reload.snapshot.query.query import InvalidQuery, Query
-from reload.snapshot.query.reader import FacetCounts, Hit, Reader
+from reload.snapshot.query.reader import Reader
 from reload.snapshot.snapshot import Answer
 from server.api.attachments import attachment
 from server.api.cursors import make_cursor, require_cursor

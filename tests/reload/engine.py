@@ -20,8 +20,9 @@ from reload.errors import DataRejected, Problem
 from reload.records.record import Record, read_record
 from reload.records.sheet import FIELD_NAME, Sheet, read_sheet
 from reload.repository.repository import Repository
+from reload.snapshot.query.answers import FacetValue
 from reload.snapshot.query.query import Facet, Filter, Operator, Query, Sort
-from reload.snapshot.query.reader import FacetValue, Reader
+from reload.snapshot.query.reader import Reader
 from reload.snapshot.query.search import match_expression
 from reload.snapshot.state_file import Changes, StateFile
 from tests.gitrepo import GitRepo

@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any
 
 import apsw
 import orjson
 
 from reload.errors import StateFileError
 from reload.snapshot.folding import folded_value, sort_value
+from reload.snapshot.query.answers import FacetCounts, FacetValue, Hit, Row
 from reload.snapshot.query.conditions import FOLD, SORT_KEY, conditions, without
 from reload.snapshot.query.facets import facet
 from reload.snapshot.query.members import KINDS, types_of_members
@@ -49,47 +50,6 @@ _STEPS_BETWEEN_CHECKS = 5_000
 
 class QueryTooSlow(Exception):
     """A question took longer than allowed and was given up."""
-
-
-class Row(NamedTuple):
-    """One record as stored; `keys` are its sort values and path, from which the next page goes on."""
-
-    path: str
-    blob: str
-    json: str
-    keys: tuple[SortValue, ...] = ()
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """The record's fields as JSON values."""
-        return cast("dict[str, Any]", orjson.loads(self.json))
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """One record found by a search over several sheets; `snippet` marks hits with HIT_START and HIT_END."""
-
-    sheet: str
-    row: Row
-    rank: float
-    snippet: str
-
-
-@dataclass(frozen=True, slots=True)
-class FacetValue:
-    """A value of a field and how many records have it."""
-
-    value: SortValue
-    kind: str
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class FacetCounts:
-    """The most frequent values of a field, and how many different ones there are."""
-
-    values: tuple[FacetValue, ...] = ()
-    distinct: int = 0
 
 
 class Reader:

@@ -203,3 +203,20 @@ def test_hostile_documents_are_refused_in_time_linear_to_their_size(text: str) -
 def test_no_bytes_can_do_more_than_be_refused(data: bytes) -> None:
     found = read_record(sheet_of(), "ada", "0" * 40, data)
     assert isinstance(found, Record) or found.message
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("b = ", "a value is missing after ="),
+        ('"a key" = # later', "a value is missing after ="),
+        ("b = null", "TOML has no null: leave the key out"),
+        ("b = \u201eAda\u201c", "quotes must be straight ones"),
+        ('b = "C:\\Users\\ada"', "a backslash begins an escape"),
+        ("b = Ada", "string values must be quoted"),
+    ],
+)
+def test_a_newcomers_mistake_is_told_in_words_that_lead_on(line: str, words: str) -> None:
+    with pytest.raises(Unreadable, match=words) as caught:
+        parse(f"a = 1\n{line}\n")
+    assert caught.value.line == 2

@@ -293,7 +293,7 @@ def test_many_small_object_files_become_few(place: Place, repository: Repository
 def test_packs_that_were_replaced_are_given_up_with_the_next_question(
     place: Place, repository: Repository
 ) -> None:
-    with contextlib.closing(repository.twin()) as twin:
+    with contextlib.closing(repository.reopened()) as twin:
         for _ in range(2):
             first, *_, last = three(place)
             run_git(place.git_dir, "repack", "-adq")

@@ -132,7 +132,7 @@ def test_fresh_readers_let_the_log_start_over_and_see_the_same(state_file: State
     state_file.checkpoint()
     with second.lend() as one, second.lend() as other:
         lent = [one, other]
-    fresh = second.pin_afresh()
+    fresh = second.reopen_readers()
     assert fresh is not None
     assert not any(map(is_open, lent))
     before = second.reader
@@ -145,14 +145,14 @@ def test_fresh_readers_let_the_log_start_over_and_see_the_same(state_file: State
         assert reader is not fresh
         assert paths(reader, "people", Query()) == ["ada", "bo", "cy"]
     second.retire()
-    assert second.pin_afresh() is None
+    assert second.reopen_readers() is None
 
 
 def test_where_no_fresh_reader_can_be_opened_the_old_ones_go_on(state_file: StateFile) -> None:
     snapshot = Snapshot(state_file.path, state_file.sheets)
     away = state_file.path.rename(state_file.path.with_name("away"))
     with pytest.raises(apsw.CantOpenError):
-        snapshot.pin_afresh()
+        snapshot.reopen_readers()
     away.rename(state_file.path)
     with snapshot.lend() as one, snapshot.lend() as other:
         assert paths(one, "people", Query()) == paths(other, "people", Query()) == ["ada", "bo"]
@@ -161,7 +161,7 @@ def test_where_no_fresh_reader_can_be_opened_the_old_ones_go_on(state_file: Stat
 
 def test_a_reader_made_for_a_snapshot_that_retired_meanwhile_is_closed(state_file: StateFile) -> None:
     snapshot = Snapshot(state_file.path, state_file.sheets)
-    fresh = snapshot.pin_afresh()
+    fresh = snapshot.reopen_readers()
     assert fresh is not None
     snapshot.retire()
     snapshot.renew(fresh)

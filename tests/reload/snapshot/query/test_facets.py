@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from reload.snapshot.query.answers import FacetCounts
 from reload.snapshot.query.query import FACET_VALUES_DEFAULT, Facet, Filter, Group, InvalidQuery, Query
-from reload.snapshot.query.reader import FacetCounts
 from tests.reload.columns import columns, reader_of, tables_of
 from tests.reload.engine import examples
 

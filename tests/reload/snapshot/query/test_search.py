@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reload.records.record import FIELD_BREAK, HIT_END, HIT_START
+from reload.snapshot.query.answers import Hit
 from reload.snapshot.query.query import Query
-from reload.snapshot.query.reader import Hit, Reader
+from reload.snapshot.query.reader import Reader
 from reload.snapshot.query.search import WORDS_MAX, match_expression
 from tests.gitrepo import read_tree
 from tests.reload.engine import asked, examples, paths, sheet_of, store_of
