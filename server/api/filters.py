@@ -138,8 +138,8 @@ def require_single(terms: Sequence[Term], kinds: Kinds) -> None:
         field = each.name if each.name in kinds else each.name.removesuffix("__eq")
         if "array" in kinds.get(field, ("array",)):
             continue
-        if seen.setdefault(field, each.value) != each.value:
-            values = f"{seen[field]},{each.value}"
+        if seen.setdefault(each.name, each.value) != each.value:
+            values = f"{seen[each.name]},{each.value}"
             raise InvalidQuery(
                 each.name, f"no record has two values at once; for either use {field}__in={values[:100]}"
             )

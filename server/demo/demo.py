@@ -139,9 +139,7 @@ def _edit_command(demo: Demo, base: str) -> str:
         "-H 'Content-Type: application/json' "
         f'-d "{{\\"branch\\": \\"{BRANCH}\\", \\"commitHash\\": \\"$(git rev-parse HEAD)\\"}}" '
         f"{shlex.quote(f'{base}/api/_internal/reload-data')}",
-        "echo",
-        f"curl -fsS {shlex.quote(f'{base}/api/{EDITED_RECORD}')}",
-        "echo)",
+        f"curl -fsS {shlex.quote(f'{base}/api/{EDITED_RECORD}')})",
     )
     return " &&\n  ".join(steps)
 

@@ -56,8 +56,8 @@ class Page:
     """Renders the page; `policy` is the Content-Security-Policy that allows what is in it and no more."""
 
     def __init__(self) -> None:
-        self._style = (_FOLDER / "page.css").read_text()
-        self._script = (_FOLDER / "page.js").read_text()
+        self._style = (_FOLDER / "page.css").read_text("utf-8")
+        self._script = (_FOLDER / "page.js").read_text("utf-8")
         self._template = Loader(str(_FOLDER), autoescape="xhtml_escape").load("page.html")
         self.policy = (
             f"default-src 'none'; style-src {_hash(self._style)}; script-src {_hash(self._script)}; "

@@ -183,7 +183,7 @@ def test_a_slash_behind_a_sheet_leads_to_its_list(read: Read, query: str) -> Non
     ("query", "parameter", "words"),
     [
         ("name=a&name=b", "name", "use name__in=a,b"),
-        ("name=a&name__eq=b", "name__eq", "use name__in=a,b"),
+        ("name__eq=a&name__eq=b", "name__eq", "use name__in=a,b"),
         ("or=age=1", "or", "'(' is missing; write or=(a=1,b__gt=2)"),
         ("or=(age=1", "or", "')' is missing"),
         ("or=()", "or", "a term is name=value"),

@@ -25,7 +25,7 @@ class StubHandler(BaseHTTPRequestHandler):
         size = int(self.headers.get("Content-Length", 0))
         asked = (self.command, self.path, self.headers["Authorization"])
         self.server.requests.append((*asked, self.rfile.read(size).decode()))
-        body = json.dumps({"asked": self.path}).encode()
+        body = json.dumps({"asked": self.path}).encode() + b"\n"
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
